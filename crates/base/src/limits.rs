@@ -1,0 +1,105 @@
+//! Every limit by name, with its default and its line in the manual. Add one here and nowhere else.
+
+/// A limit as the manual shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitDoc {
+    /// The key in the configuration, below `[limits]`.
+    pub name: &'static str,
+    /// The value where nothing is configured.
+    pub default: u64,
+    /// What it bounds and what happens at it.
+    pub doc: &'static str,
+}
+
+macro_rules! limits {
+    ($($name:ident = $default:literal, $doc:literal;)*) => {
+        /// The limits in force. Each field is documented in [`LIMITS`] and in the manual.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Limits {
+            $(#[doc = $doc] pub $name: u64,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// Sets a limit by its name; `false` when there is no such limit.
+            pub fn set(&mut self, name: &str, value: u64) -> bool {
+                match name {
+                    $(stringify!($name) => self.$name = value,)*
+                    _ => return false,
+                }
+                true
+            }
+
+            /// The value of a limit by its name.
+            pub fn get(&self, name: &str) -> Option<u64> {
+                match name {
+                    $(stringify!($name) => Some(self.$name),)*
+                    _ => None,
+                }
+            }
+        }
+
+        /// All limits, for the manual and the configuration.
+        pub const LIMITS: &[LimitDoc] = &[
+            $(LimitDoc { name: stringify!($name), default: $default, doc: $doc },)*
+        ];
+    };
+}
+
+limits! {
+    name_bytes = 255, "Bytes of a name (collection, person, group, domain label excepted). Longer ones are refused.";
+    text_bytes = 65_536, "Bytes of a free text field such as a note or a description.";
+    address_bytes = 254, "Bytes of a mail address (RFC 5321 section 4.5.3.1).";
+    state_bytes = 16_384, "Bytes of the small state of an item (keywords and properties).";
+    collections_per_account = 10_000, "Live collections of an account.";
+    collection_depth = 32, "Levels of collections below one another.";
+    batch_items = 10_000, "Items that one transaction may touch; larger work is split by the caller.";
+    page_items = 1_000, "Rows of one page of a list, or of changes.";
+    shares_per_collection = 1_000, "People and groups that a collection may be shared with.";
+    body_bytes = 53_687_091_200, "Bytes of one body (a file's content); bodies of messages have their own, smaller limit.";
+    member_depth = 16, "Levels of groups and lists within one another.";
+    list_members = 100_000, "Members of one group or list.";
+    resolve_recipients = 100_000, "Recipients that one address may resolve to.";
+    aliases_per_person = 1_000, "Aliases of one person, group or resource.";
+    app_passwords_per_person = 100, "App passwords of one person.";
+    sessions_per_person = 500, "Open sessions of one person; the oldest is closed when a new one opens.";
+    password_bytes = 1_024, "Bytes of a password. Longer ones are refused before any hashing.";
+    login_failures_per_account = 20, "Wrong passwords for one account in a window from addresses where it never logged in before it has to wait.";
+    login_failures_per_address = 100, "Wrong passwords from one network address (IPv6: /64) in a window before it has to wait.";
+    login_window_seconds = 900, "The window of the two limits above, in seconds.";
+    import_line_bytes = 65_536, "Bytes of one line of an imported CSV file.";
+    import_errors = 1_000, "Errors that an import lists before it stops.";
+    search_text_bytes = 1_048_576, "Bytes of text of one object that are indexed; the rest is not found by search.";
+    search_terms = 32, "Words of one search.";
+    search_tail_items = 5_000, "Items behind the search index that a search reads directly; beyond it the search waits for the index.";
+    job_payload_bytes = 65_536, "Bytes of the arguments of a job.";
+    job_attempts = 12, "Times a job is tried before it is put aside for an administrator.";
+    write_queue = 4_096, "Transactions that wait for the database; more are refused as unavailable.";
+    read_queue = 4_096, "Reads that wait for the database; more are refused as unavailable.";
+    group_transactions = 256, "Transactions that are made durable together.";
+    push_queue = 1_024, "Changes that a slow subscriber may be behind before it is told to look for itself.";
+    request_body_bytes = 1_048_576, "Bytes of a body of an administrative HTTP request.";
+    http_connections = 10_000, "Open HTTP connections of one node.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_set_and_got_by_its_name() {
+        let mut limits = Limits::default();
+        for doc in LIMITS {
+            assert_eq!(limits.get(doc.name), Some(doc.default), "{}", doc.name);
+            assert!(limits.set(doc.name, 7));
+            assert_eq!(limits.get(doc.name), Some(7));
+            assert!(doc.doc.ends_with('.'), "{}: a sentence", doc.name);
+        }
+        assert!(!limits.set("no_such_limit", 1));
+    }
+}
