@@ -1,0 +1,3 @@
+//! The tests of the formats, one module a format.
+
+mod address;
