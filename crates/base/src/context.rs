@@ -132,7 +132,15 @@ impl Ctx {
     /// The context of the program itself.
     pub fn system(clock: Clock, random: Random, limits: Arc<Limits>) -> Self {
         let request = random.u64();
-        Self { actor: Actor::system(), session: SessionId(0), door: Door::System, request, clock, random, limits }
+        Self {
+            actor: Actor::system(),
+            session: SessionId(0),
+            door: Door::System,
+            request,
+            clock,
+            random,
+            limits,
+        }
     }
 
     /// The same clock, randomness and limits with another actor, door and session, as a new request.

@@ -66,7 +66,13 @@ impl Error {
         field: impl Into<Cow<'static, str>>,
         rule: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self(Box::new(Inner { meaning, field: field.into(), rule: rule.into(), transient: false, source: None }))
+        Self(Box::new(Inner {
+            meaning,
+            field: field.into(),
+            rule: rule.into(),
+            transient: false,
+            source: None,
+        }))
     }
 
     /// No such object, or none that the asker may know of. `what` is the kind of object.
