@@ -28,9 +28,9 @@ pub enum Door {
     Lmtp = 8,
     /// Submission by a person.
     Submission = 9,
-    /// `ManageSieve`.
+    /// ManageSieve.
     Sieve = 10,
-    /// `WebDAV`, `CalDAV`, `CardDAV`.
+    /// WebDAV, CalDAV, CardDAV.
     Dav = 11,
     /// Directory reconciliation.
     Sync = 12,

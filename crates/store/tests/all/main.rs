@@ -1,0 +1,4 @@
+//! The store from outside, on both engines.
+
+mod migrations;
+mod transactions;
