@@ -18,7 +18,10 @@ pub struct Generated {
 }
 
 /// Every generated file. Add one here; `beffroi generate WHAT` prints it on standard output.
-pub static TABLE: &[Generated] = &[];
+pub static TABLE: &[Generated] = &[
+    Generated { file: "docs/config.md", what: "config" },
+    Generated { file: "docs/limits.md", what: "limits" },
+];
 
 /// Writes every generated file, or with `check` says which ones are stale.
 pub fn run(places: &Places, check: bool) -> Result<()> {

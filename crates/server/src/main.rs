@@ -1,1 +1,18 @@
-fn main() {}
+//! The binary `beffroi`: configuration, command line, wiring and listeners.
+//!
+//! The only crate that reads the environment. Everything it can do to data it does through the functions of
+//! the floors below, which the doors call too.
+
+#![allow(dead_code, reason = "the commands that use the frame follow with the floors below")]
+
+mod cli;
+mod config;
+mod failure;
+mod folder;
+mod logging;
+mod process;
+mod serve;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

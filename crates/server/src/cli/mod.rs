@@ -1,0 +1,131 @@
+//! The command line: one file a family of commands, over the same functions as the doors.
+
+mod config;
+mod confirm;
+mod generate;
+mod output;
+mod progress;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use base::Error;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Loaded, find_and_load};
+use crate::failure::{EXIT_CODES, Failure};
+use output::Output;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "beffroi",
+    version,
+    about = "Mail, calendars, contacts, files and customers of an organisation, in one server",
+    after_help = exit_codes(),
+    max_term_width = 110,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct Global {
+    /// The configuration file
+    #[arg(long, global = true, env = "BEFFROI_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder, whatever the configuration says
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Output for programs: one JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// Do what is asked without asking back
+    #[arg(long, global = true)]
+    yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server in the foreground until SIGTERM or SIGINT
+    Serve,
+    /// Look at the configuration, check it, or write a file to start from
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Print a generated file of the documentation
+    #[command(hide = true)]
+    Generate(generate::Arguments),
+}
+
+/// What a command works with.
+struct Session {
+    global: Global,
+    out: Output,
+}
+
+impl Session {
+    /// The configuration in force; warnings go to standard error.
+    fn load(&self) -> Result<Loaded, Failure> {
+        let loaded = find_and_load(self.global.config.as_deref(), self.global.data_dir.as_deref())?;
+        for warning in &loaded.warnings {
+            eprintln!("warning: {warning}");
+        }
+        Ok(loaded)
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let Arguments { global, command } = Arguments::parse();
+    let session = Session { out: Output::new(global.json), global };
+    match run(&session, command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            match (&failure, session.global.json) {
+                (Failure::Unread, _) => {}
+                (failure, true) => eprintln!("{}", failure.json()),
+                (failure, false) => eprintln!("beffroi: {failure}"),
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve::run(session),
+        Command::Config(command) => config::run(session, command),
+        Command::Generate(arguments) => generate::run(session, &arguments),
+    }
+}
+
+/// Runs `work` on a runtime of its own. `logs` is off for commands: what they have to say is their output.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::unavailable("threads", "cannot be started").with_source(error))?;
+    runtime.block_on(work)
+}
+
+fn exit_codes() -> String {
+    EXIT_CODES
+        .iter()
+        .fold("Exit codes:".to_owned(), |text, (code, doc)| format!("{text}\n  {code:>2}  {doc}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,266 @@
+//! The table of all configuration keys. A new key is one line here: parsing, checks, the environment
+//! variable, the default file and the manual follow from it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use base::{LIMITS, Limits, Secret};
+
+use super::setting::{BlobsBackend, LogFormat, Raw, Setting, StoreBackend};
+
+/// A key as the file, the environment and the manual know it.
+#[derive(Debug)]
+pub struct Key {
+    /// The table it stands in; empty at the top of the file.
+    pub section: &'static str,
+    /// Its name in that table.
+    pub name: &'static str,
+    /// What kind of value it takes, in words.
+    pub kind: &'static str,
+    /// Whether its value is hidden wherever it could be shown.
+    pub secret: bool,
+    /// What it does.
+    pub doc: &'static str,
+    access: Access,
+}
+
+#[derive(Debug)]
+enum Access {
+    Field { set: fn(&mut Config, &Raw) -> Result<(), String>, literal: fn(&Config) -> String },
+    Limit,
+}
+
+impl Key {
+    /// The name with its table, such as `store.backend`.
+    pub fn dotted(&self) -> String {
+        if self.section.is_empty() { self.name.to_owned() } else { format!("{}.{}", self.section, self.name) }
+    }
+
+    /// The environment variable that overrides it, such as `BEFFROI_STORE_BACKEND`.
+    pub fn environment(&self) -> String {
+        format!("BEFFROI_{}", self.dotted().replace('.', "_").to_uppercase())
+    }
+
+    /// Sets the value; the error says what to write instead.
+    pub fn set(&self, config: &mut Config, raw: &Raw) -> Result<(), String> {
+        match self.access {
+            Access::Field { set, .. } => set(config, raw),
+            Access::Limit => {
+                let value = u64::parse(raw)?;
+                config.limits.set(self.name, within(1..=i64::MAX.unsigned_abs())(&value).map(|()| value)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// The value in `config` as TOML, with a secret hidden.
+    pub fn literal(&self, config: &Config) -> String {
+        match self.access {
+            Access::Field { literal, .. } => literal(config),
+            Access::Limit => config.limits.get(self.name).unwrap_or_default().literal(),
+        }
+    }
+}
+
+/// Sections with their line in the manual, in the order of the file.
+pub fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SECTIONS.iter().copied().chain([(
+        "limits",
+        "Bounds of everything that could grow. What meets one is refused with an error that names it.",
+    )])
+}
+
+/// All keys, in the order of the file.
+pub fn all() -> &'static [Key] {
+    static ALL: LazyLock<Vec<Key>> = LazyLock::new(|| {
+        let limits = LIMITS.iter().map(|limit| Key {
+            section: "limits",
+            name: limit.name,
+            kind: u64::KIND,
+            secret: false,
+            doc: limit.doc,
+            access: Access::Limit,
+        });
+        fields().into_iter().chain(limits).collect()
+    });
+    &ALL
+}
+
+macro_rules! keys {
+    ($($section:ident: $group:ident = $heading:literal, $about:literal {
+        $($name:ident: $kind:ty = $default:expr, $check:expr, $doc:literal;)*
+    })*) => {
+        $(
+            #[doc = $about]
+            #[derive(Debug, Clone)]
+            pub struct $group {
+                $(#[doc = $doc] pub $name: $kind,)*
+            }
+
+            impl Default for $group {
+                fn default() -> Self {
+                    Self { $($name: $default,)* }
+                }
+            }
+        )*
+
+        /// The configuration in force: a field for every table of the file, and in it one for every key.
+        #[derive(Debug, Clone, Default)]
+        pub struct Config {
+            $(#[doc = $about] pub $section: $group,)*
+            /// The limits, by name.
+            pub limits: Limits,
+        }
+
+        const SECTIONS: &[(&str, &str)] = &[$(($heading, $about),)*];
+
+        fn fields() -> Vec<Key> {
+            vec![$($(Key {
+                section: $heading,
+                name: stringify!($name),
+                kind: <$kind as Setting>::KIND,
+                secret: <$kind as Setting>::SECRET,
+                doc: $doc,
+                access: Access::Field {
+                    set: |config, raw| {
+                        let value = <$kind as Setting>::parse(raw)?;
+                        ($check)(&value)?;
+                        config.$section.$name = value;
+                        Ok(())
+                    },
+                    literal: |config| config.$section.$name.literal(),
+                },
+            },)*)*]
+        }
+    };
+}
+
+keys! {
+    top: TopKeys = "", "Where everything is." {
+        data_dir: PathBuf = PathBuf::from("/var/lib/beffroi"), not_empty, "The folder that holds the embedded database, the bodies and the keys. Relative paths below start from it.";
+    }
+    store: StoreKeys = "store", "The database: accounts, collections, items and their history." {
+        backend: StoreBackend = StoreBackend::Sqlite, any, "The database: embedded in the process, or a PostgreSQL server (15 or newer).";
+        sqlite_path: PathBuf = PathBuf::from("beffroi.sqlite"), not_empty, "The file of the embedded database.";
+        postgres_url: Secret = Secret::default(), postgres_url, "The PostgreSQL server, as `postgres://user:password@host:5432/database`.";
+        postgres_connections: u64 = 8, within(1..=256), "Connections of this node to PostgreSQL that write; each commits groups of transactions.";
+        readers: u64 = 4, within(1..=256), "Reads of the database that run side by side.";
+    }
+    blobs: BlobsKeys = "blobs", "Bodies: what is too large for the database, stored once per organisation." {
+        backend: BlobsBackend = BlobsBackend::Disk, any, "Where bodies are kept: pack files in a folder, or a bucket that speaks S3.";
+    }
+    log: LogKeys = "log", "What the server tells about its work, on standard error." {
+        format: LogFormat = LogFormat::Text, any, "The form of a line: for people, or one JSON object for programs.";
+        filter: String = "info".to_owned(), log_filter, "What is told: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by part such as `info,store=debug`.";
+    }
+    http: HttpKeys = "http", "The HTTP door: health, metrics and what other doors mount on it." {
+        listen: SocketAddr = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080), any, "The address that HTTP is served on.";
+        header_bytes: u64 = 32_768, within(8_192..=1_048_576), "Bytes of the request line and all headers together. Larger ones are refused with 431.";
+        header_seconds: u64 = 30, within(1..=3_600), "Seconds that a client may take to send its headers, and that an idle connection is kept.";
+        request_seconds: u64 = 60, within(1..=86_400), "Seconds until an answer must begin, the body of the request included; then the request is given up with 503.";
+        drain_seconds: u64 = 20, within(0..=3_600), "Seconds that requests in progress may take to end when the server is stopped.";
+    }
+    metrics: MetricsKeys = "metrics", "Figures for Prometheus." {
+        listen: Option<SocketAddr> = None, any, "An address of its own for `/metrics` and `/health`. Empty: they are answered on `http.listen`.";
+        token: Secret = Secret::default(), any, "What a scraper must send as `Authorization: Bearer`. Empty: anyone who reaches the address may read the figures.";
+    }
+}
+
+/// Takes every value of the type.
+#[expect(clippy::unnecessary_wraps, reason = "one of the checks, which have one form")]
+fn any<T>(_: &T) -> Result<(), String> {
+    Ok(())
+}
+
+fn within(range: std::ops::RangeInclusive<u64>) -> impl Fn(&u64) -> Result<(), String> {
+    move |value| {
+        if range.contains(value) {
+            Ok(())
+        } else {
+            Err(format!("is {value}; write a number from {} to {}", range.start(), range.end()))
+        }
+    }
+}
+
+fn not_empty(path: &Path) -> Result<(), String> {
+    if path.as_os_str().is_empty() { Err("is empty; write a path".to_owned()) } else { Ok(()) }
+}
+
+fn postgres_url(url: &Secret) -> Result<(), String> {
+    let url = url.expose();
+    if url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(())
+    } else {
+        Err("is no PostgreSQL address; write postgres://user:password@host:5432/database".to_owned())
+    }
+}
+
+fn log_filter(filter: &str) -> Result<(), String> {
+    match tracing_subscriber::EnvFilter::try_new(filter) {
+        Ok(_) if !filter.is_empty() => Ok(()),
+        Ok(_) => Err("is empty; write a level such as \"info\"".to_owned()),
+        Err(error) => Err(format!(
+            "{filter:?} is no filter ({error}); write a level such as \"info\" or \"info,store=debug\""
+        )),
+    }
+}
+
+/// Rules between keys: the key to look at, and what to write.
+pub fn between(config: &Config) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    if config.store.backend == StoreBackend::Postgres && config.store.postgres_url.expose().is_empty() {
+        problems.push(("store.backend", "is \"postgres\"; write store.postgres_url too".to_owned()));
+    }
+    if config.metrics.listen == Some(config.http.listen) && config.http.listen.port() != 0 {
+        problems.push((
+            "metrics.listen",
+            "is the address of http.listen; write another port, or leave it empty".to_owned(),
+        ));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn keys_and_their_environment_variables_are_unique_and_documented() {
+        let names: BTreeSet<_> = all().iter().map(Key::dotted).collect();
+        let variables: BTreeSet<_> = all().iter().map(Key::environment).collect();
+        assert_eq!(names.len(), all().len());
+        assert_eq!(variables.len(), all().len());
+        let sections: BTreeSet<_> = sections().map(|(name, _)| name).collect();
+        for key in all() {
+            assert!(key.doc.ends_with('.'), "{}: a sentence", key.dotted());
+            assert!(sections.contains(key.section), "{}", key.dotted());
+        }
+    }
+
+    #[test]
+    fn every_default_passes_its_own_check() {
+        let mut config = Config::default();
+        for key in all().iter().filter(|key| !key.secret) {
+            let literal = key.literal(&config);
+            let raw = match literal.parse::<toml::Value>() {
+                Ok(toml::Value::String(text)) => Raw::Text(text),
+                Ok(toml::Value::Integer(number)) => Raw::Whole(number),
+                Ok(toml::Value::Boolean(flag)) => Raw::Flag(flag),
+                other => panic!("{}: {other:?}", key.dotted()),
+            };
+            key.set(&mut config, &raw).unwrap_or_else(|error| panic!("{}: {error}", key.dotted()));
+            assert_eq!(key.literal(&config), literal, "{}", key.dotted());
+        }
+    }
+
+    #[test]
+    fn a_limit_is_at_least_one() {
+        let key = all().iter().find(|key| key.dotted() == "limits.name_bytes").unwrap();
+        let mut config = Config::default();
+        assert!(key.set(&mut config, &Raw::Whole(0)).is_err());
+        key.set(&mut config, &Raw::Whole(9)).unwrap();
+        assert_eq!(config.limits.name_bytes, 9);
+    }
+}

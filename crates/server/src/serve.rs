@@ -1,0 +1,122 @@
+//! A running node: listeners, health and figures around the floors below, from start to clean end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Error, Random, Result};
+use httpd::health::Health;
+use httpd::metrics::Metrics;
+use httpd::{Listening, Mount, Options, Site, Stop};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::folder::{self, Served};
+use crate::process;
+
+/// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
+#[derive(Debug)]
+pub struct Running {
+    /// Where HTTP is served: the port is the real one when the configuration says 0.
+    pub http: SocketAddr,
+    /// Where health and figures are served, when not there.
+    pub metrics: Option<SocketAddr>,
+    health: Arc<Health>,
+    stop: Stop,
+    tasks: JoinSet<Result<()>>,
+    _folder: Served,
+}
+
+/// Opens everything and listens.
+pub async fn start(config: &Config) -> Result<Running> {
+    let folder = folder::serve(&config.top.data_dir)?;
+    let mut metrics = Metrics::new();
+    process::measure(&mut metrics);
+    let health = Health::default();
+    listen(config, metrics, health, Vec::new(), folder).await
+}
+
+async fn listen(
+    config: &Config,
+    metrics: Metrics,
+    health: Health,
+    doors: Vec<Mount>,
+    folder: Served,
+) -> Result<Running> {
+    let (metrics, health, stop) = (Arc::new(metrics), Arc::new(health), Stop::default());
+    let options = Options {
+        random: Random::system(),
+        body_bytes: config.limits.request_body_bytes,
+        request_time: Duration::from_secs(config.http.request_seconds),
+    };
+    let bounds = Listening {
+        connections: config.limits.http_connections,
+        header_bytes: config.http.header_bytes,
+        header_time: Duration::from_secs(config.http.header_seconds),
+        drain_time: Duration::from_secs(config.http.drain_seconds),
+        metrics: metrics.clone(),
+    };
+    let observability = |site: Site| site.mount_observability(health.clone(), config.metrics.token.clone());
+    let mut site = doors.into_iter().fold(Site::new(options.clone(), metrics.clone()), Site::mount);
+    let mut tasks = JoinSet::new();
+    let mut metrics_address = None;
+    if let Some(address) = config.metrics.listen {
+        let (listener, address) = bind("metrics.listen", address).await?;
+        let own = observability(Site::new(options, metrics.clone())).build();
+        tasks.spawn(httpd::serve(listener, own, bounds.clone(), stop.clone()));
+        metrics_address = Some(address);
+    } else {
+        site = observability(site);
+    }
+    let (listener, http) = bind("http.listen", config.http.listen).await?;
+    tasks.spawn(httpd::serve(listener, site.build(), bounds, stop.clone()));
+    tracing::info!(%http, version = process::VERSION, "serving");
+    Ok(Running { http, metrics: metrics_address, health, stop, tasks, _folder: folder })
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let failed = |error: std::io::Error| {
+        let rule =
+            format!("{address} cannot be listened on; is another program on that port? Write another one");
+        Error::unavailable(key, rule).with_source(error)
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let real = listener.local_addr().map_err(failed)?;
+    Ok((listener, real))
+}
+
+impl Running {
+    /// Serves until SIGTERM or SIGINT, or until a listener fails; then ends what is in progress. A second
+    /// signal ends at once.
+    pub async fn until_told(mut self) -> Result<()> {
+        let failed = |error| Error::unavailable("signals", "cannot be listened to").with_source(error);
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut outcome = tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+            Some(ended) = self.tasks.join_next() => ended.unwrap_or_else(|error| Err(broken(error))),
+        };
+        tracing::info!("stopping: ending what is in progress");
+        self.health.stop();
+        self.stop.stop();
+        loop {
+            tokio::select! {
+                ended = self.tasks.join_next() => match ended {
+                    None => break,
+                    Some(ended) => outcome = outcome.and(ended.unwrap_or_else(|error| Err(broken(error)))),
+                },
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+        tracing::info!("stopped");
+        outcome
+    }
+}
+
+fn broken(error: tokio::task::JoinError) -> Error {
+    Error::corrupt("server", "a listener broke; please report it").with_source(error)
+}

@@ -1,0 +1,13 @@
+//! The binary from outside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at its first surprise"
+)]
+
+mod configuration;
+mod serving;
+mod world;

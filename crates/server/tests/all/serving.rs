@@ -1,0 +1,62 @@
+//! `beffroi serve` from start to end.
+
+use crate::world::{World, get};
+
+#[test]
+fn r01_a_server_starts_on_an_empty_folder_and_answers() {
+    let world = World::new();
+    let server = world.serve("");
+    assert_eq!(server.ready["pid"], server.pid());
+    assert_eq!(server.get("/health/live"), (200, "{\"status\":\"live\"}".to_owned()));
+    let (status, body) = server.get("/health/ready");
+    assert_eq!(status, 200, "{body}");
+    let (status, figures) = server.get("/metrics");
+    assert_eq!(status, 200);
+    assert!(figures.contains("beffroi_resident_memory_bytes "), "{figures}");
+    assert!(
+        figures.contains("beffroi_http_requests_total{door=\"observability\",status=\"200\"} 2"),
+        "{figures}"
+    );
+    assert_eq!(server.get("/nothing").0, 404);
+}
+
+#[test]
+fn figures_can_have_an_address_of_their_own() {
+    let world = World::new();
+    let server = world.serve("[metrics]\nlisten = '127.0.0.1:0'");
+    assert_eq!(server.get("/metrics").0, 404);
+    assert_eq!(get(&server.address("metrics"), "/metrics").0, 200);
+}
+
+#[test]
+fn both_signals_end_it_cleanly() {
+    let world = World::new();
+    for signal in ["-TERM", "-INT"] {
+        let server = world.serve("");
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_refused() {
+    let world = World::new();
+    let server = world.serve("");
+    let data = world.folder.join("data");
+    let ended = world.run(&["serve", "--data-dir", data.to_str().unwrap()]);
+    assert_eq!(ended.code, 5, "{}", ended.err);
+    assert!(ended.err.contains(&format!("is served by process {} already", server.pid())), "{}", ended.err);
+    drop(server);
+    world.serve("");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_its_key() {
+    let world = World::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = world.command(&["serve", "--data-dir", "data"]);
+    let ended = crate::world::Ended::from(command.env("BEFFROI_HTTP_LISTEN", &address).output().unwrap());
+    assert_eq!(ended.code, 10, "{}", ended.err);
+    assert!(ended.err.contains(&format!("http.listen: {address} cannot be listened on")), "{}", ended.err);
+}
