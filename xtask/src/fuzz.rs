@@ -5,6 +5,7 @@
 //! `fuzz/artifacts/TARGET`: turn it into a unit test.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -39,22 +40,44 @@ pub fn run(places: &Places, seconds: u64, filter: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn run_target(places: &Places, target: &str, seconds: u64) -> Result<()> {
-    let corpus = places.cache.join("corpus").join(target);
-    std::fs::create_dir_all(&corpus).with_context(|| format!("cannot create {}", corpus.display()))?;
+/// A call of cargo-fuzz on our folder.
+fn cargo_fuzz(places: &Places, action: &str) -> Command {
     let mut command = places.cargo();
     // Our crates forbid unsafe code, so that an address sanitizer would only cost speed; overflow checks and debug
-    // assertions, which cargo-fuzz turns on, are what finds our mistakes.
-    command.args(["fuzz", "run", "--fuzz-dir", "fuzz", "--sanitizer", "none", "--target-dir"]);
-    command.arg(places.target.join("fuzz")).arg(target).arg(&corpus);
+    // assertions, which fuzz/Cargo.toml turns on, are what finds our mistakes.
+    command.args(["fuzz", action, "--fuzz-dir", "fuzz", "--sanitizer", "none", "--target-dir"]);
+    command.arg(places.target.join("fuzz"));
+    // The engine's instrumentation is behind a switch that only unstable compilers take.
+    command.env("RUSTC_BOOTSTRAP", "1");
+    command
+}
+
+fn run_target(places: &Places, target: &str, seconds: u64) -> Result<()> {
+    process::run_quietly(cargo_fuzz(places, "build").arg(target))?;
+    let corpus = places.cache.join("corpus").join(target);
+    std::fs::create_dir_all(&corpus).with_context(|| format!("cannot create {}", corpus.display()))?;
+    let mut command = cargo_fuzz(places, "run");
+    command.arg(target).arg(&corpus);
     let seeds = places.root.join("fuzz/seeds").join(target);
     if seeds.is_dir() {
         command.arg(seeds);
     }
     command.arg("--").arg(format!("-max_total_time={seconds}"));
     command.args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", "-verbosity=0"]);
-    // The engine's instrumentation is behind a switch that only unstable compilers take.
-    process::run(command.env("RUSTC_BOOTSTRAP", "1"))
+    let output = command.stdin(Stdio::null()).output().context("cannot start cargo-fuzz")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("the engine found something ({}):\n{said}", output.status);
+    }
+    eprintln!("xtask: {target}: {}", statistics(&said));
+    Ok(())
+}
+
+/// What the engine says of a run, in one line.
+fn statistics(said: &str) -> String {
+    let of = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map_or("?", str::trim);
+    let (inputs, speed) = (of("stat::number_of_executed_units:"), of("stat::average_exec_per_sec:"));
+    format!("{inputs} inputs, {speed} a second, {} worth keeping", of("stat::new_units_added:"))
 }
 
 /// The names of the targets in a folder, sorted; none when it does not exist.
@@ -76,6 +99,12 @@ fn targets(folder: &Path) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_statistics_are_one_line() {
+        let said = "INFO: x\nstat::number_of_executed_units: 12\nstat::average_exec_per_sec:     3\n";
+        assert_eq!(statistics(said), "12 inputs, 3 a second, ? worth keeping");
+    }
 
     #[test]
     fn targets_are_the_rust_files_in_order() {

@@ -24,6 +24,10 @@ enum Action {
 
 static STEPS: &[Step] = &[
     Step { name: "format", action: Action::Cargo(&["fmt", "--all", "--check"]) },
+    Step {
+        name: "format of the fuzz targets",
+        action: Action::Cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
+    },
     Step { name: "house rules", action: Action::Own(|places| tidy::run(places, false)) },
     Step {
         name: "clippy",
