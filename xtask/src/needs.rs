@@ -35,7 +35,7 @@ pub enum Source {
         package: &'static str,
         /// Exactly this version.
         version: &'static str,
-        /// Its features besides the default ones.
+        /// Its features, instead of the default ones where there are any.
         features: &'static [&'static str],
         /// The program it brings.
         program: &'static str,
@@ -60,7 +60,8 @@ static NEXTEST: Need = Need {
     source: Source::Cargo {
         package: "cargo-nextest",
         version: "0.9.143",
-        features: &[],
+        // Without its way of updating itself, which brings a TLS stack.
+        features: &["default-no-update"],
         program: "cargo-nextest",
         any_version: true,
     },
@@ -224,7 +225,7 @@ fn install_arguments(source: &Source) -> Option<Vec<String>> {
     let Source::Cargo { package, version, features, .. } = source else { return None };
     let mut arguments = vec!["install".to_owned(), "--locked".to_owned(), format!("{package}@{version}")];
     if !features.is_empty() {
-        arguments.extend(["--features".to_owned(), features.join(",")]);
+        arguments.extend(["--no-default-features".to_owned(), "--features".to_owned(), features.join(",")]);
     }
     Some(arguments)
 }
@@ -303,7 +304,10 @@ mod tests {
         let message = refusal(&[&POSTGRES, &S3], Right::None, false).unwrap();
         assert!(message.contains("--no-install"), "{message}");
         assert!(message.contains("apt-get install --no-install-recommends postgresql"), "{message}");
-        assert!(message.contains("cargo install --locked s3s-fs@0.14.1 --features binary"), "{message}");
+        assert!(
+            message.contains("cargo install --locked s3s-fs@0.14.1 --no-default-features --features binary"),
+            "{message}"
+        );
     }
 
     #[test]

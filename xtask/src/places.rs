@@ -19,8 +19,8 @@ pub struct Places {
     pub tools: PathBuf,
     /// The cargo that runs us.
     cargo: OsString,
-    /// `PATH` with the tools first.
-    path: OsString,
+    /// The folders of `PATH`.
+    path: Vec<PathBuf>,
 }
 
 /// The variables that places depend on, apart from the process so that tests can choose them.
@@ -76,11 +76,8 @@ impl Places {
             None => cache.join("target"),
         };
         let tools = cache.join("tools");
-        let mut folders = vec![tools.join("bin")];
-        folders.extend(postgres_folder(Path::new("/usr/lib/postgresql")));
-        folders.extend(std::env::split_paths(&environment.path.unwrap_or_default()));
         Ok(Self {
-            path: std::env::join_paths(folders).context("a folder of PATH contains a colon")?,
+            path: std::env::split_paths(&environment.path.unwrap_or_default()).collect(),
             cargo: environment.cargo.unwrap_or_else(|| "cargo".into()),
             root,
             cache,
@@ -89,10 +86,23 @@ impl Places {
         })
     }
 
+    /// Where programs are looked for: the tools first, then PostgreSQL, then `PATH`. Asked anew each time, because
+    /// installing PostgreSQL brings a folder.
+    fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.tools.join("bin")];
+        folders.extend(postgres_folder(Path::new("/usr/lib/postgresql")));
+        folders.extend(self.path.iter().cloned());
+        folders
+    }
+
     /// A command in the repository that finds the tools and builds where we build.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(&self.root).env("PATH", &self.path).env("CARGO_TARGET_DIR", &self.target);
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
+        // A folder with a colon in its name cannot be in PATH: then the person's own PATH has to do.
+        if let Ok(path) = std::env::join_paths(self.folders()) {
+            command.env("PATH", path);
+        }
         command
     }
 
@@ -103,7 +113,7 @@ impl Places {
 
     /// The first program of this name on `PATH`, tools first.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
-        std::env::split_paths(&self.path).map(|folder| folder.join(name)).find(|file| file.is_file())
+        self.folders().into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
     }
 }
 
