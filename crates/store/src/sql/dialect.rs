@@ -54,6 +54,7 @@ impl Dialect {
         let sqlite = self == Self::Sqlite;
         let fixed = match token {
             "for update" => Some(if sqlite { "" } else { "FOR UPDATE" }),
+            "for update of a" => Some(if sqlite { "" } else { "FOR UPDATE OF a" }),
             "skip locked" => Some(if sqlite { "" } else { "FOR UPDATE SKIP LOCKED" }),
             "greatest" => Some(if sqlite { "max" } else { "greatest" }),
             "least" => Some(if sqlite { "min" } else { "least" }),
@@ -69,6 +70,8 @@ impl Dialect {
         let number = |name: &str| token.strip_prefix(name).and_then(|rest| rest.strip_prefix(" $"));
         let (kind, n) = if let Some(n) = number("list") {
             ("int8", n)
+        } else if let Some(n) = number("in") {
+            ("in", n)
         } else if let Some(n) = number("texts") {
             ("text", n)
         } else if let Some(n) = number("blobs") {
@@ -76,7 +79,13 @@ impl Dialect {
         } else {
             return Err(Error::corrupt("statement", format!("has an unknown token {{{token}}}")));
         };
+        if number("in").is_some() && self == Self::Postgres {
+            // An array is an index condition of its own; a subquery would be a join.
+            let _ = write!(out, "= ANY(${n}::int8[])");
+            return Ok(());
+        }
         let written = match (self, kind) {
+            (Self::Sqlite, "in") => write!(out, "IN (SELECT value FROM json_each(?{n}))"),
             (Self::Postgres, _) => write!(out, "SELECT unnest(${n}::{kind}[])"),
             // JSON has no bytes: the list is of hexadecimal texts.
             (Self::Sqlite, "bytea") => write!(out, "SELECT unhex(value) FROM json_each(?{n})"),
@@ -124,6 +133,13 @@ mod tests {
         let (sqlite, postgres) = both("id IN ({list $2}) {for update}");
         assert_eq!(sqlite, "id IN (SELECT value FROM json_each(?2)) ");
         assert_eq!(postgres, "id IN (SELECT unnest($2::int8[])) FOR UPDATE");
+    }
+
+    #[test]
+    fn a_list_of_ids_is_an_index_condition() {
+        let (sqlite, postgres) = both("id {in $2}");
+        assert_eq!(sqlite, "id IN (SELECT value FROM json_each(?2))");
+        assert_eq!(postgres, "id = ANY($2::int8[])");
     }
 
     #[test]

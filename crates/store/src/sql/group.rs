@@ -21,9 +21,30 @@ use super::tx::{Conn, Read, Tx};
 
 const ATTEMPTS: u32 = 8;
 
+/// What a transaction will write: locked in one order, and read at once for the whole group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Locks {
+    /// The accounts, which are locked.
+    pub accounts: Vec<i64>,
+    /// Collections (by their ids in those accounts) that the group reads with them in one statement.
+    pub collections: Vec<i64>,
+}
+
+impl From<Vec<i64>> for Locks {
+    fn from(accounts: Vec<i64>) -> Self {
+        Self { accounts, collections: Vec::new() }
+    }
+}
+
+impl<const N: usize> From<[i64; N]> for Locks {
+    fn from(accounts: [i64; N]) -> Self {
+        accounts.to_vec().into()
+    }
+}
+
 /// A transaction that waits, with the accounts that it will write.
 pub(crate) struct Work {
-    pub(crate) locks: Vec<i64>,
+    pub(crate) locks: Locks,
     pub(crate) task: Box<dyn Task>,
 }
 
@@ -193,13 +214,19 @@ fn begin(tx: &mut Tx<'_>) -> Result<()> {
 
 fn lock(tx: &mut Tx<'_>, group: &[Work], on_lock: Option<OnLock>) -> Result<()> {
     let Some(on_lock) = on_lock else { return Ok(()) };
-    let mut locks: Vec<i64> = group.iter().flat_map(|work| work.locks.iter().copied()).collect();
-    if locks.is_empty() {
+    let mut all = Locks::default();
+    for work in group {
+        all.accounts.extend_from_slice(&work.locks.accounts);
+        all.collections.extend_from_slice(&work.locks.collections);
+    }
+    if all.accounts.is_empty() {
         return Ok(());
     }
-    locks.sort_unstable();
-    locks.dedup();
-    on_lock(tx, &locks)
+    for list in [&mut all.accounts, &mut all.collections] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    on_lock(tx, &all)
 }
 
 fn run_each(tx: &mut Tx<'_>, group: &mut [Work]) -> Result<()> {

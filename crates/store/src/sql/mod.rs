@@ -24,6 +24,7 @@ mod value;
 
 pub use bulk::{Bulk, BulkKind, Column};
 pub use dialect::Dialect;
+pub use group::Locks;
 pub use migrate::{Migration, Part, Step, migrate};
 pub use open::{Backend, OnLock, Store, StoreOptions};
 pub use row::Row;

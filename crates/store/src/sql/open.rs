@@ -11,7 +11,7 @@ use base::{Clock, Error, Limits, Result};
 use tokio::sync::oneshot;
 
 use super::dialect::Dialect;
-use super::group::{ReadTask, Task, Typed, Work, Writer, run_reader};
+use super::group::{Locks, ReadTask, Task, Typed, Work, Writer, run_reader};
 use super::migrate::{self, Part};
 use super::postgres::PgConn;
 use super::sqlite::{SqliteConn, Use};
@@ -48,7 +48,7 @@ pub enum Backend {
 }
 
 /// Called at the start of a group with all the accounts that its transactions will write, in order.
-pub type OnLock = fn(&mut Tx<'_>, &[i64]) -> Result<()>;
+pub type OnLock = fn(&mut Tx<'_>, &Locks) -> Result<()>;
 
 /// What a store is opened with.
 #[derive(Clone)]
@@ -210,7 +210,7 @@ impl Store {
     /// `locks` are the accounts that it writes: transactions of one account run in one order, and accounts
     /// are locked sorted, all of a group first, so that groups cannot deadlock. The closure may run more
     /// than once.
-    pub async fn write<T, F>(&self, locks: impl Into<Vec<i64>>, run: F) -> Result<T>
+    pub async fn write<T, F>(&self, locks: impl Into<Locks>, run: F) -> Result<T>
     where
         F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
         T: Send + 'static,
@@ -225,7 +225,7 @@ impl Store {
     }
 
     /// [`Store::write`] for a thread that may wait.
-    pub fn write_blocking<T, F>(&self, locks: impl Into<Vec<i64>>, run: F) -> Result<T>
+    pub fn write_blocking<T, F>(&self, locks: impl Into<Locks>, run: F) -> Result<T>
     where
         F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
         T: Send + 'static,
@@ -264,7 +264,7 @@ impl Store {
     /// lock that a neighbour holds.
     fn queue(&self, work: &Work) -> Result<&Sender<Work>> {
         let writers = &self.0.writers;
-        let index = match work.locks.first() {
+        let index = match work.locks.accounts.first() {
             Some(&lock) => usize::try_from(lock.unsigned_abs()).unwrap_or(0),
             None => self.0.next_writer.fetch_add(1, Ordering::Relaxed),
         };
@@ -340,7 +340,7 @@ fn checkpoints(conn: &SqliteConn, wal: &std::path::Path, queue: &Receiver<ReadTa
     }
 }
 
-fn pack<T, F>(locks: Vec<i64>, run: F) -> (Work, oneshot::Receiver<Result<T>>)
+fn pack<T, F>(locks: Locks, run: F) -> (Work, oneshot::Receiver<Result<T>>)
 where
     F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
     T: Send + 'static,
