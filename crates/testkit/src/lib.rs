@@ -6,4 +6,6 @@
 #![allow(clippy::indexing_slicing)]
 
 pub mod engines;
+pub mod note;
 pub mod postgres;
+pub mod world;

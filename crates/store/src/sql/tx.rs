@@ -211,6 +211,17 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
+    /// Says that a question (`INSERT ... RETURNING`) has written something.
+    pub fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    /// Makes sure that nothing of this transaction is kept, if it has written: even if its closure returns
+    /// without an error.
+    pub fn doom_if_touched(&mut self) {
+        self.read.broken |= self.touched;
+    }
+
     /// Does something once the transaction is durable and before its caller is answered. Must not block.
     pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
         self.hooks.push(Box::new(hook));
