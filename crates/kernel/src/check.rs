@@ -46,7 +46,8 @@ pub struct Finding {
 
 /// Findings of one account that are listed; a broken account has the same wrong everywhere.
 const MOST: usize = 100;
-const PAGE: i64 = 1_000;
+const PAGE: usize = 1_000;
+const PAGE_LIMIT: i64 = 1_000;
 
 struct Check<'a, 'r> {
     tx: &'a mut Read<'r>,
@@ -135,11 +136,11 @@ impl Check<'_, '_> {
         let (mut last, mut before, mut time) = (Seq(0), chain::START, i64::MIN);
         let mut replay = Replay::default();
         loop {
-            let page = self.tx.query(sql, params![id, last, PAGE], |row| {
+            let page = self.tx.query(sql, params![id, last, PAGE_LIMIT], |row| {
                 let numbers = [row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?];
                 Ok((numbers, row.text(5)?, row.bytes(6)?))
             })?;
-            let full = page.len() as i64 == PAGE;
+            let full = page.len() == PAGE;
             for ([seq, at, actor, door, session], changes, hash) in page {
                 if seq != last.0 + 1 {
                     self.note(
@@ -240,16 +241,17 @@ impl Check<'_, '_> {
                     WHERE account_id = $1 AND collection_id = $2 AND id > $3 AND gone = 0 ORDER BY id LIMIT $4";
         let (mut after, mut seen) = (0, 0);
         loop {
-            let page = self.tx.query(sql, params![self.account.id, collection, after, PAGE], |row| {
-                let entry = Entry {
-                    object: row.int(1)?,
-                    content: row.int(2)?,
-                    size: row.int(3)?,
-                    flags: row.int(4)?,
-                    state: row.opt_text(5)?,
-                };
-                Ok((row.int(0)?, entry))
-            })?;
+            let page =
+                self.tx.query(sql, params![self.account.id, collection, after, PAGE_LIMIT], |row| {
+                    let entry = Entry {
+                        object: row.int(1)?,
+                        content: row.int(2)?,
+                        size: row.int(3)?,
+                        flags: row.int(4)?,
+                        state: row.opt_text(5)?,
+                    };
+                    Ok((row.int(0)?, entry))
+                })?;
             for (id, entry) in &page {
                 if expected.get(id) != Some(entry) {
                     let text =
@@ -259,7 +261,7 @@ impl Check<'_, '_> {
                 after = *id;
             }
             seen += page.len();
-            if (page.len() as i64) < PAGE {
+            if page.len() < PAGE {
                 break;
             }
         }

@@ -213,7 +213,7 @@ impl Kernel {
                 .await?;
             pruned.items += removed.len() as u64;
             pruned.contents += self.prune_contents(account, &collection.kind, &removed).await?;
-            if (removed.len() as i64) < CHUNK {
+            if removed.is_empty() {
                 return Ok(());
             }
         }

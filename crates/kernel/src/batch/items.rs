@@ -119,7 +119,6 @@ impl Batch<'_, '_> {
         self.insert(row, object, content, new.size, new.flags, new.state, body)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the columns of a row")]
     fn insert(
         &mut self,
         mut row: CollectionRow,
@@ -281,7 +280,7 @@ impl Batch<'_, '_> {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        self.same_kind(&source, &target)?;
+        same_kind(&source, &target)?;
         self.keep_collection(&mut source)?;
         self.keep_collection(&mut target)?;
         let seq = self.account.seq;
@@ -338,7 +337,7 @@ impl Batch<'_, '_> {
         let mut copied = Vec::with_capacity(found.len());
         for item in found {
             let target = self.live(to)?;
-            self.same_kind(&source, &target)?;
+            same_kind(&source, &target)?;
             let made =
                 self.insert(target, item.object, item.content, item.size, item.flags, item.state, None)?;
             copied.push((ItemId(item.id), made.item));
@@ -471,13 +470,6 @@ impl Batch<'_, '_> {
         self.tx.add(&BURY, params![self.account.id, row.id, item.id, self.account.seq, how])
     }
 
-    fn same_kind(&self, source: &CollectionRow, target: &CollectionRow) -> Result<()> {
-        if source.kind == target.kind {
-            return Ok(());
-        }
-        Err(Error::invalid("target", format!("holds {}, not {}", target.kind, source.kind)))
-    }
-
     fn check_state(&self, state: Option<&str>) -> Result<()> {
         let most = self.ctx.limits.state_bytes;
         if state.is_some_and(|state| state.len() as u64 > most) {
@@ -485,4 +477,11 @@ impl Batch<'_, '_> {
         }
         Ok(())
     }
+}
+
+fn same_kind(source: &CollectionRow, target: &CollectionRow) -> Result<()> {
+    if source.kind == target.kind {
+        return Ok(());
+    }
+    Err(Error::invalid("target", format!("holds {}, not {}", target.kind, source.kind)))
 }

@@ -79,8 +79,8 @@ fn fields(line: &str) -> Option<Change> {
             content: int(next()?)?,
             size: int(next()?)?,
             flags: int(next()?)?,
-            state: some(next()?)?,
-            body: body(next()?)?,
+            state: some(next()?)?.0,
+            body: body(next()?)?.0,
         },
         "~" => Change::Flags {
             collection: int(next()?)?,
@@ -88,13 +88,13 @@ fn fields(line: &str) -> Option<Change> {
             set: int(next()?)?,
             cleared: int(next()?)?,
         },
-        "s" => Change::State { collection: int(next()?)?, item: int(next()?)?, state: some(next()?)? },
+        "s" => Change::State { collection: int(next()?)?, item: int(next()?)?, state: some(next()?)?.0 },
         "c" => Change::Content {
             collection: int(next()?)?,
             item: int(next()?)?,
             content: int(next()?)?,
             size: int(next()?)?,
-            body: body(next()?)?,
+            body: body(next()?)?.0,
         },
         ">" => Change::Move {
             collection: int(next()?)?,
@@ -115,8 +115,11 @@ fn int(word: &str) -> Option<i64> {
     if plain { word.parse().ok() } else { None }
 }
 
-fn some(word: &str) -> Option<Option<String>> {
-    if word == "-" { Some(None) } else { dec(word).map(Some) }
+/// A field that may be empty, written `-`.
+struct Maybe<T>(Option<T>);
+
+fn some(word: &str) -> Option<Maybe<String>> {
+    if word == "-" { Some(Maybe(None)) } else { dec(word).map(|text| Maybe(Some(text))) }
 }
 
 /// The empty text is `-`, and a text that is just that is escaped.
@@ -180,15 +183,15 @@ fn hex(body: Option<&[u8; 16]>) -> Encoded {
     Encoded(out)
 }
 
-fn body(word: &str) -> Option<Option<[u8; 16]>> {
+fn body(word: &str) -> Option<Maybe<[u8; 16]>> {
     if word == "-" {
-        return Some(None);
+        return Some(Maybe(None));
     }
     if word.len() != 32 || !word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let number = u128::from_str_radix(word, 16).ok()?;
-    Some(Some(number.to_be_bytes()))
+    Some(Maybe(Some(number.to_be_bytes())))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The kernel from outside, on both engines, with a toy kind.
 
+// Helpers of tests may stop with a message as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod history;
 mod isolation;
 mod model;

@@ -11,12 +11,13 @@ use testkit::world::{HERE, World, both};
 const STEPS: usize = 220;
 
 type Entries = BTreeMap<i64, (i64, i64)>;
+type State = BTreeMap<i64, (String, Entries)>;
 
 /// Name and items (id to content and flags) of each collection.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Model {
-    live: BTreeMap<i64, (String, Entries)>,
-    gone: BTreeMap<i64, (String, Entries)>,
+    live: State,
+    gone: State,
 }
 
 struct Dice(Random);
@@ -35,7 +36,7 @@ impl Dice {
     }
 }
 
-async fn read_now(world: &World, ctx: &Ctx, account: AccountId) -> BTreeMap<i64, (String, Entries)> {
+async fn read_now(world: &World, ctx: &Ctx, account: AccountId) -> State {
     let read = world.kernel.read(ctx, move |view| {
         let mut out = BTreeMap::new();
         for info in view.collections(account, None)? {
@@ -48,12 +49,7 @@ async fn read_now(world: &World, ctx: &Ctx, account: AccountId) -> BTreeMap<i64,
     read.await.unwrap()
 }
 
-async fn read_mark(
-    world: &World,
-    ctx: &Ctx,
-    account: AccountId,
-    mark: Seq,
-) -> BTreeMap<i64, (String, Entries)> {
+async fn read_mark(world: &World, ctx: &Ctx, account: AccountId, mark: Seq) -> State {
     let read = world.kernel.read(ctx, move |view| {
         let mut out = BTreeMap::new();
         for was in view.tree_as_of(account, mark)? {
@@ -88,7 +84,7 @@ async fn story(world: &World, seed: u64) {
     let account = world.account(HERE).await;
     let mut model = Model::default();
     let mut marks = Vec::new();
-    let mut snapshots: Vec<(Seq, BTreeMap<i64, (String, Entries)>)> = Vec::new();
+    let mut snapshots: Vec<(Seq, State)> = Vec::new();
     for step in 0..STEPS {
         world.engine.clock.advance_ms(60_000 * 7);
         act(world, &ctx, account, &dice, &mut model, step).await;
@@ -124,13 +120,7 @@ async fn story(world: &World, seed: u64) {
 }
 
 /// What a client does that knew the state at `since`.
-async fn follow(
-    world: &World,
-    ctx: &Ctx,
-    account: AccountId,
-    since: Seq,
-    mut known: BTreeMap<i64, (String, Entries)>,
-) -> BTreeMap<i64, (String, Entries)> {
+async fn follow(world: &World, ctx: &Ctx, account: AccountId, since: Seq, mut known: State) -> State {
     let read = world.kernel.read(ctx, move |view| {
         for change in view.collection_changes(account, since)? {
             let id = change.info.id;
