@@ -1,50 +1,47 @@
-//! Generated files: a table of files and of what `beffroi generate` prints for each.
+//! Generated files. `beffroi generate` lists them, a name and a file a line; `beffroi generate NAME` prints one.
 
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::places::Places;
 use crate::process;
 use crate::programs;
 
-/// A file of the repository that a program writes.
-pub struct Generated {
-    /// Where it stands, from the top of the repository.
-    pub file: &'static str,
-    /// The argument of `beffroi generate` that prints it.
-    pub what: &'static str,
-}
-
-/// Every generated file. Add one here; `beffroi generate WHAT` prints it on standard output.
-pub static TABLE: &[Generated] = &[
-    Generated { file: "docs/config.md", what: "config" },
-    Generated { file: "docs/limits.md", what: "limits" },
-];
-
 /// Writes every generated file, or with `check` says which ones are stale.
 pub fn run(places: &Places, check: bool) -> Result<()> {
-    if TABLE.is_empty() {
-        return Ok(());
-    }
     let beffroi = programs::server(places)?;
+    let listing = process::capture(Command::new(&beffroi).arg("generate"))?;
     let mut stale = Vec::new();
-    for generated in TABLE {
-        let text = process::capture(Command::new(&beffroi).args(["generate", generated.what]))
-            .with_context(|| format!("cannot generate {}", generated.file))?;
-        if update(&places.root.join(generated.file), &text, check)? {
-            stale.push(generated.file);
+    for (name, file) in parse(&listing)? {
+        let text = process::capture(Command::new(&beffroi).args(["generate", name]))
+            .with_context(|| format!("cannot generate {file}"))?;
+        if update(&places.root.join(file), &text, check)? {
+            stale.push(file);
         }
     }
-    match (stale.as_slice(), check) {
-        ([], _) => Ok(()),
-        (stale, true) => bail!("stale: {}; run `cargo xtask generate`", stale.join(", ")),
-        (stale, false) => {
-            eprintln!("xtask: wrote {}", stale.join(", "));
-            Ok(())
-        }
+    if check && !stale.is_empty() {
+        bail!("stale: {}; run `cargo xtask generate`", stale.join(", "));
     }
+    for file in stale {
+        eprintln!("xtask: wrote {file}");
+    }
+    Ok(())
+}
+
+/// The names and files of a listing, a tab between them.
+fn parse(listing: &str) -> Result<Vec<(&str, &str)>> {
+    let mut rows: Vec<(&str, &str)> = Vec::new();
+    for line in listing.lines() {
+        let row =
+            line.split_once('\t').with_context(|| format!("`{line}` is not a name, a tab and a file"))?;
+        ensure!(!row.1.starts_with('/') && !row.1.contains(".."), "{} is outside the repository", row.1);
+        ensure!(rows.iter().all(|(_, file)| *file != row.1), "{} is generated twice", row.1);
+        rows.push(row);
+    }
+    ensure!(!rows.is_empty(), "`beffroi generate` lists no file");
+    Ok(rows)
 }
 
 /// Whether the file differed; without `check` it is as wanted afterwards.
@@ -83,10 +80,22 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_generated_twice() {
-        let mut files: Vec<&str> = TABLE.iter().map(|generated| generated.file).collect();
-        files.sort_unstable();
-        files.dedup();
-        assert_eq!(files.len(), TABLE.len());
+    fn a_listing_is_names_and_files() {
+        let rows = parse("config\tdocs/config.md\nlimits\tdocs/limits.md\n").unwrap();
+        assert_eq!(rows, [("config", "docs/config.md"), ("limits", "docs/limits.md")]);
+    }
+
+    #[test]
+    fn a_listing_that_would_write_elsewhere_or_twice_or_nothing_is_refused() {
+        for (listing, word) in [
+            ("", "no file"),
+            ("config\n", "a tab"),
+            ("config\t/etc/passwd\n", "outside"),
+            ("config\t../config.md\n", "outside"),
+            ("config\ta.md\nlimits\ta.md\n", "twice"),
+        ] {
+            let message = parse(listing).unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
     }
 }
