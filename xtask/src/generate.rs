@@ -11,11 +11,15 @@ use crate::programs;
 
 /// Writes every generated file, or with `check` says which ones are stale.
 pub fn run(places: &Places, check: bool) -> Result<()> {
-    let beffroi = programs::server(places)?;
-    let listing = process::capture(Command::new(&beffroi).arg("generate"))?;
+    run_with(places, &programs::server(places)?, check)
+}
+
+/// The same with a server that is built already.
+pub fn run_with(places: &Places, beffroi: &Path, check: bool) -> Result<()> {
+    let listing = process::capture(Command::new(beffroi).arg("generate"))?;
     let mut stale = Vec::new();
     for (name, file) in parse(&listing)? {
-        let text = process::capture(Command::new(&beffroi).args(["generate", name]))
+        let text = process::capture(Command::new(beffroi).args(["generate", name]))
             .with_context(|| format!("cannot generate {file}"))?;
         if update(&places.root.join(file), &text, check)? {
             stale.push(file);

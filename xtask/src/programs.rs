@@ -1,6 +1,7 @@
 //! Chores that build a program of ours and hand over to it: the demo, the measurements, the crash test.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -20,16 +21,15 @@ pub fn demo(places: &Places, arguments: &[OsString]) -> Result<()> {
 }
 
 /// Builds the server in the dev profile and gives the path of its binary.
-pub fn server(places: &Places) -> Result<std::path::PathBuf> {
-    process::run_quietly(places.cargo().args([
-        "build",
-        "--locked",
-        "--package",
-        "server",
-        "--bin",
-        "beffroi",
-    ]))?;
-    Ok(places.target.join("debug/beffroi"))
+pub fn server(places: &Places) -> Result<PathBuf> {
+    let words = ["build", "--locked", "--package", "server", "--bin", "beffroi"];
+    process::run_quietly(places.cargo().args(words))?;
+    Ok(built_server(places))
+}
+
+/// Where a build in the dev profile leaves the server: ours, and the one for its tests.
+pub fn built_server(places: &Places) -> PathBuf {
+    places.target.join("debug/beffroi")
 }
 
 /// Becomes the measuring program of one part, built in release; only its JSON lines are on standard output.

@@ -4,9 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::generate;
 use crate::needs;
 use crate::places::Places;
 use crate::process;
+use crate::programs;
 use crate::tidy;
 
 /// One thing that has to hold.
@@ -41,8 +43,9 @@ static STEPS: &[Step] = &[
             "warnings",
         ]),
     },
-    Step { name: "generated files", action: Action::Own(|places| crate::generate::run(places, true)) },
     Step { name: "tests", action: Action::Cargo(NEXTEST) },
+    // After the tests, whose server it asks: a build of its own would compile half the libraries once more.
+    Step { name: "generated files", action: Action::Own(generated_files) },
     Step {
         name: "examples in the documentation",
         action: Action::Cargo(&["test", "--workspace", "--doc", "--locked"]),
@@ -52,6 +55,10 @@ static STEPS: &[Step] = &[
         action: Action::Cargo(&["deny", "--locked", "check", "licenses", "bans", "sources"]),
     },
 ];
+
+fn generated_files(places: &Places) -> Result<()> {
+    generate::run_with(places, &programs::built_server(places), true)
+}
 
 static NEXTEST: &[&str] = &["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
 
