@@ -25,6 +25,9 @@ const TIME_BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30
 /// Labels of one figure: names and values. Never a name or address of a person.
 pub type Labels<'a> = &'a [(&'static str, &'a str)];
 
+/// The name of a figure, without the prefix of the program.
+pub type Name = std::borrow::Cow<'static, str>;
+
 /// All figures of the process.
 pub struct Metrics {
     registry: Registry,
@@ -115,7 +118,7 @@ pub struct Figures {
 
 #[derive(Debug)]
 struct Group {
-    name: &'static str,
+    name: Name,
     help: &'static str,
     counter: bool,
     rows: Vec<(OwnedLabels, f64)>,
@@ -124,28 +127,27 @@ struct Group {
 impl Figures {
     /// Something that only grows.
     #[expect(clippy::cast_precision_loss, reason = "figures of a scrape are floating point anyway")]
-    pub fn counter(&mut self, name: &'static str, help: &'static str, labels: Labels<'_>, value: u64) {
-        self.push(name, help, true, labels, value as f64);
+    pub fn counter(&mut self, name: impl Into<Name>, help: &'static str, labels: Labels<'_>, value: u64) {
+        self.push(name.into(), help, true, labels, value as f64);
     }
 
     /// Something that only grows and has fractions, such as seconds of work.
-    pub fn counter_real(&mut self, name: &'static str, help: &'static str, labels: Labels<'_>, value: f64) {
-        self.push(name, help, true, labels, value);
-    }
-
-    /// Something that goes up and down.
-    pub fn gauge(&mut self, name: &'static str, help: &'static str, labels: Labels<'_>, value: f64) {
-        self.push(name, help, false, labels, value);
-    }
-
-    fn push(
+    pub fn counter_real(
         &mut self,
-        name: &'static str,
+        name: impl Into<Name>,
         help: &'static str,
-        counter: bool,
         labels: Labels<'_>,
         value: f64,
     ) {
+        self.push(name.into(), help, true, labels, value);
+    }
+
+    /// Something that goes up and down.
+    pub fn gauge(&mut self, name: impl Into<Name>, help: &'static str, labels: Labels<'_>, value: f64) {
+        self.push(name.into(), help, false, labels, value);
+    }
+
+    fn push(&mut self, name: Name, help: &'static str, counter: bool, labels: Labels<'_>, value: f64) {
         let labels = OwnedLabels(labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());
         match self.groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.rows.push((labels, value)),
@@ -157,7 +159,7 @@ impl Figures {
 impl Group {
     fn encode(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
         let kind = if self.counter { MetricType::Counter } else { MetricType::Gauge };
-        let mut metric = encoder.encode_descriptor(self.name, self.help, None, kind)?;
+        let mut metric = encoder.encode_descriptor(&self.name, self.help, None, kind)?;
         if let [(labels, value)] = self.rows.as_slice()
             && labels.0.is_empty()
         {

@@ -8,8 +8,10 @@
 mod cli;
 mod config;
 mod failure;
+mod figures;
 mod folder;
 mod logging;
+mod node;
 mod process;
 mod serve;
 

@@ -8,13 +8,15 @@ use base::{Error, Random, Result};
 use httpd::health::Health;
 use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
+use store::params;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::folder::{self, Served};
-use crate::process;
+use crate::node::{self, Node};
+use crate::{figures, process};
 
 /// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
 #[derive(Debug)]
@@ -23,19 +25,62 @@ pub struct Running {
     pub http: SocketAddr,
     /// Where health and figures are served, when not there.
     pub metrics: Option<SocketAddr>,
+    node: Node,
     health: Arc<Health>,
     stop: Stop,
     tasks: JoinSet<Result<()>>,
+    signals: Signals,
     _folder: Served,
+}
+
+/// The signals that end a server. Listened to from before its doors open, so that whoever saw it start can end it.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let failed = |error| Error::unavailable("signals", "cannot be listened to").with_source(error);
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Opens everything and listens.
 pub async fn start(config: &Config) -> Result<Running> {
     let folder = folder::serve(&config.top.data_dir)?;
+    let node = Node::open(config).await?;
     let mut metrics = Metrics::new();
     process::measure(&mut metrics);
-    let health = Health::default();
-    listen(config, metrics, health, Vec::new(), folder).await
+    figures::measure(&mut metrics, &node);
+    listen(config, metrics, health(&node), Vec::new(), (folder, node)).await
+}
+
+/// What must work before this node is sent requests.
+fn health(node: &Node) -> Health {
+    let mut health = Health::default();
+    let store = node.store.clone();
+    health.add("store", move || {
+        let store = store.clone();
+        async move { store.read(|tx| tx.query_one("SELECT 1", params![], |_| Ok(()))).await }
+    });
+    let store = node.store.clone();
+    health.add("migrations", move || {
+        let store = store.clone();
+        async move { node::is_current(&store).await }
+    });
+    health
 }
 
 async fn listen(
@@ -43,7 +88,7 @@ async fn listen(
     metrics: Metrics,
     health: Health,
     doors: Vec<Mount>,
-    folder: Served,
+    (folder, node): (Served, Node),
 ) -> Result<Running> {
     let (metrics, health, stop) = (Arc::new(metrics), Arc::new(health), Stop::default());
     let options = Options {
@@ -70,10 +115,11 @@ async fn listen(
     } else {
         site = observability(site);
     }
+    let signals = Signals::listen()?;
     let (listener, http) = bind("http.listen", config.http.listen).await?;
     tasks.spawn(httpd::serve(listener, site.build(), bounds, stop.clone()));
     tracing::info!(%http, version = process::VERSION, "serving");
-    Ok(Running { http, metrics: metrics_address, health, stop, tasks, _folder: folder })
+    Ok(Running { http, metrics: metrics_address, node, health, stop, tasks, signals, _folder: folder })
 }
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
@@ -91,12 +137,8 @@ impl Running {
     /// Serves until SIGTERM or SIGINT, or until a listener fails; then ends what is in progress. A second
     /// signal ends at once.
     pub async fn until_told(mut self) -> Result<()> {
-        let failed = |error| Error::unavailable("signals", "cannot be listened to").with_source(error);
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut outcome = tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            _ = interrupt.recv() => Ok(()),
+            () = self.signals.received() => Ok(()),
             Some(ended) = self.tasks.join_next() => ended.unwrap_or_else(|error| Err(broken(error))),
         };
         tracing::info!("stopping: ending what is in progress");
@@ -108,10 +150,10 @@ impl Running {
                     None => break,
                     Some(ended) => outcome = outcome.and(ended.unwrap_or_else(|error| Err(broken(error)))),
                 },
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                () = self.signals.received() => break,
             }
         }
+        self.node.close().await;
         tracing::info!("stopped");
         outcome
     }

@@ -3,6 +3,7 @@
 mod config;
 mod confirm;
 mod generate;
+mod migrate;
 mod output;
 mod progress;
 mod serve;
@@ -57,6 +58,8 @@ enum Command {
     /// Look at the configuration, check it, or write a file to start from
     #[command(subcommand)]
     Config(config::Command),
+    /// Bring the tables of the database up to date, or tell what that would do
+    Migrate(migrate::Arguments),
     /// Print a generated file of the documentation
     #[command(hide = true)]
     Generate(generate::Arguments),
@@ -100,6 +103,7 @@ fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(session),
         Command::Config(command) => config::run(session, command),
+        Command::Migrate(arguments) => migrate::run(session, &arguments),
         Command::Generate(arguments) => generate::run(session, &arguments),
     }
 }
