@@ -12,10 +12,10 @@ pub fn measure(metrics: &mut Metrics, node: &Node) {
 
 #[expect(clippy::cast_precision_loss, reason = "queue lengths fit a float")]
 fn store(figures: &mut Figures, node: &Node) {
-    for (name, doc, value) in node.store.stats().rows() {
+    for (name, doc, value) in node.store().stats().rows() {
         figures.counter(format!("store_{name}"), doc.trim_end_matches('.'), &[], value);
     }
-    let (writes, reads) = node.store.waiting();
+    let (writes, reads) = node.store().waiting();
     for (kind, waiting) in [("write", writes), ("read", reads)] {
         figures.gauge(
             "store_waiting",

@@ -10,6 +10,7 @@ mod config;
 mod failure;
 mod figures;
 mod folder;
+mod key;
 mod logging;
 mod node;
 mod process;

@@ -5,23 +5,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use base::{Clock, Ctx, Error, Limits, Random, Result};
+use kernel::Kernel;
 use store::sql::Step;
 use store::{Backend, Part, Store, StoreOptions, params};
 
 use crate::config::Config;
 use crate::config::setting::StoreBackend;
-use crate::folder;
+use crate::{folder, key};
 
 /// The tables of all floors, each after those that it refers to.
 pub fn parts() -> Vec<Part> {
-    Vec::new()
+    vec![kernel::PART]
 }
 
 /// The floors below, open.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Node {
-    /// The database.
-    pub store: Store,
+    /// Accounts and their history, over the database.
+    pub kernel: Kernel,
     /// The program itself, with the limits in force.
     pub ctx: Ctx,
 }
@@ -30,14 +31,20 @@ impl Node {
     /// Opens everything; the tables are brought up to date first.
     pub async fn open(config: &Config) -> Result<Self> {
         let limits = Arc::new(config.limits.clone());
-        let store = Store::open(options(config, parts(), limits.clone())?).await?;
-        let ctx = Ctx::system(Clock::system(), Random::system(), limits);
-        Ok(Self { store, ctx })
+        let ctx = Ctx::system(Clock::system(), Random::system(), limits.clone());
+        let key = key::open(config, &ctx.random).await?;
+        let store = Store::open(options(config, parts(), limits)?).await?;
+        Ok(Self { kernel: Kernel::new(store, Vec::new(), key), ctx })
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        self.kernel.store()
     }
 
     /// Ends what is under way and closes the database.
     pub async fn close(&self) {
-        self.store.close().await;
+        self.store().close().await;
     }
 }
 
@@ -58,7 +65,7 @@ fn options(config: &Config, parts: Vec<Part>, limits: Arc<Limits>) -> Result<Sto
             readers: count(config.store.readers),
         },
     };
-    Ok(StoreOptions { backend, parts, on_lock: None, limits, clock: Clock::system() })
+    Ok(StoreOptions { backend, parts, on_lock: Some(kernel::on_lock), limits, clock: Clock::system() })
 }
 
 /// The file of the embedded database.
@@ -68,14 +75,18 @@ fn sqlite_path(config: &Config) -> PathBuf {
 
 /// The migrations that a start would apply. Changes no table of ours.
 pub async fn pending(config: &Config) -> Result<Vec<Step>> {
-    let parts = parts();
+    Ok(steps_after(&parts(), &applied_before_start(config).await?))
+}
+
+/// The newest migration of each part of a database that is not open yet; none of a new one.
+pub async fn applied_before_start(config: &Config) -> Result<BTreeMap<String, i64>> {
     if config.store.backend == StoreBackend::Sqlite && !sqlite_path(config).exists() {
-        return Ok(steps_after(&parts, &BTreeMap::new()));
+        return Ok(BTreeMap::new());
     }
     let store = Store::open(options(config, Vec::new(), Arc::new(config.limits.clone()))?).await?;
     let applied = applied(&store).await;
     store.close().await;
-    Ok(steps_after(&parts, &applied?))
+    applied
 }
 
 /// The newest migration of each part of an open database.

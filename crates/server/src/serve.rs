@@ -19,7 +19,6 @@ use crate::node::{self, Node};
 use crate::{figures, process};
 
 /// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
-#[derive(Debug)]
 pub struct Running {
     /// Where HTTP is served: the port is the real one when the configuration says 0.
     pub http: SocketAddr,
@@ -70,12 +69,12 @@ pub async fn start(config: &Config) -> Result<Running> {
 /// What must work before this node is sent requests.
 fn health(node: &Node) -> Health {
     let mut health = Health::default();
-    let store = node.store.clone();
+    let store = node.store().clone();
     health.add("store", move || {
         let store = store.clone();
         async move { store.read(|tx| tx.query_one("SELECT 1", params![], |_| Ok(()))).await }
     });
-    let store = node.store.clone();
+    let store = node.store().clone();
     health.add("migrations", move || {
         let store = store.clone();
         async move { node::is_current(&store).await }

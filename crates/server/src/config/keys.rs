@@ -150,6 +150,9 @@ keys! {
     blobs: BlobsKeys = "blobs", "Bodies: what is too large for the database, stored once per organisation." {
         backend: BlobsBackend = BlobsBackend::Disk, any, "Where bodies are kept: pack files in a folder, or a bucket that speaks S3.";
     }
+    history: HistoryKeys = "history", "The history of each account: audit, undelete, images of earlier moments." {
+        chain_key_file: PathBuf = PathBuf::from("chain.key"), not_empty, "The key that the history is sealed with, made at the first start. Back it up, apart from the database; all nodes have the same one.";
+    }
     log: LogKeys = "log", "What the server tells about its work, on standard error." {
         format: LogFormat = LogFormat::Text, any, "The form of a line: for people, or one JSON object for programs.";
         filter: String = "info".to_owned(), log_filter, "What is told: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by part such as `info,store=debug`.";

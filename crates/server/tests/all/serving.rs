@@ -60,3 +60,27 @@ fn a_port_that_is_taken_is_named_with_its_key() {
     assert_eq!(ended.code, 10, "{}", ended.err);
     assert!(ended.err.contains(&format!("http.listen: {address} cannot be listened on")), "{}", ended.err);
 }
+
+#[test]
+fn m27_a_database_without_its_key_is_not_served() {
+    let world = World::new();
+    let data = world.folder.join("data");
+    let options = ["--data-dir", data.to_str().unwrap()];
+    let first = world.run(&[&["migrate", "--json"][..], &options].concat()).json();
+    assert!(first.iter().any(|step| step["part"] == "kernel" && step["number"] == 1), "{first:?}");
+    let second = world.run(&[&["migrate", "--json", "--dry-run"][..], &options].concat()).json();
+    assert_eq!(second, [serde_json::json!({ "up_to_date": true })]);
+    std::fs::remove_file(data.join("chain.key")).unwrap();
+    let ended = world.run(&[&["serve"][..], &options].concat());
+    assert_eq!(ended.code, 11, "{}", ended.err);
+    assert!(ended.err.contains("put the file back"), "{}", ended.err);
+}
+
+#[test]
+fn a_dry_run_of_migrations_makes_nothing() {
+    let world = World::new();
+    let ended = world.run(&["migrate", "--dry-run", "--data-dir", "data"]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.out.contains("kernel"), "{}", ended.out);
+    assert!(!world.folder.join("data").exists());
+}
