@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 #![allow(clippy::indexing_slicing)]
 
+pub mod bench;
 pub mod engines;
 pub mod note;
 pub mod postgres;

@@ -1,0 +1,164 @@
+//! Deliveries with the whole history, durable, on both engines.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use base::{AccountId, Clock, CollectionId, Ctx, Limits, OrganisationId, Random, Secret};
+use kernel::{ChainKey, Kernel, NewCollection, create_accounts};
+use store::sql::Dialect;
+use store::{Backend, Store, StoreOptions};
+
+use super::figure::{Figure, Report, Target};
+use super::{letter, machine, reads};
+use crate::postgres;
+
+const ACCOUNTS: i64 = 200;
+
+/// A kernel on an engine with real durability, and accounts with a collection each.
+pub struct Bench {
+    pub kernel: Kernel,
+    pub ctx: Ctx,
+    pub people: Arc<[(AccountId, CollectionId)]>,
+}
+
+pub fn run(report: &mut Report, quick: bool) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let folder = tempfile::Builder::new().prefix("beffroi-bench").tempdir().expect("a folder");
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        runtime.block_on(engine(report, quick, dialect, folder.path()));
+    }
+    postgres::stop(&folder.path().join("pg"), false);
+}
+
+async fn engine(report: &mut Report, quick: bool, dialect: Dialect, folder: &std::path::Path) {
+    let during = Duration::from_millis(if quick { 300 } else { 3_000 });
+    let bench = open(dialect, folder).await;
+    let name = dialect.name();
+    let (alone, many) = match dialect {
+        Dialect::Sqlite => (Some(Target::RatioAtLeast(0.35)), Some(Target::AtLeast(8_900.0))),
+        Dialect::Postgres => (None, Some(Target::AtLeast(5_950.0))),
+    };
+    for (writers, target) in [(1, alone), (8, None), (64, many), (256, None)] {
+        let sync = machine::fdatasync_rate(folder, 700, during / 4);
+        let mut rates = Vec::new();
+        for _ in 0..3 {
+            rates.push(deliveries(&bench, writers, during).await);
+        }
+        let value = machine::median(&mut rates);
+        report.add(Figure {
+            name: format!("{name}: deliveries without a body, {writers} writers"),
+            value,
+            unit: "1/s",
+            peer: Some(("fdatasync of 700 bytes", sync)),
+            target,
+        });
+    }
+    statements(report, &bench, name).await;
+    reads::run(report, &bench, quick).await;
+    bench.kernel.store().close().await;
+}
+
+async fn statements(report: &mut Report, bench: &Bench, name: &str) {
+    let before = bench.kernel.store().stats();
+    let (account, inbox) = bench.people[0];
+    let made = bench
+        .kernel
+        .write_into(&bench.ctx, account, inbox, move |batch| letter::deliver(batch, inbox, [9; 32], 14_336, 1));
+    made.await.expect("a delivery");
+    let after = bench.kernel.store().stats();
+    for (what, value) in [
+        ("statements", after.statements - before.statements),
+        ("round trips", after.round_trips - before.round_trips),
+    ] {
+        report.add(Figure {
+            name: format!("{name}: {what} of one delivery alone"),
+            #[expect(clippy::cast_precision_loss, reason = "a small count")]
+            value: value as f64,
+            unit: "",
+            peer: None,
+            target: None,
+        });
+    }
+}
+
+async fn open(dialect: Dialect, folder: &std::path::Path) -> Bench {
+    let backend = match dialect {
+        Dialect::Sqlite => Backend::Sqlite { path: folder.join("bench.sqlite"), readers: 2 },
+        Dialect::Postgres => {
+            let server = folder.join("pg");
+            std::fs::create_dir_all(&server).expect("a folder for PostgreSQL");
+            postgres::open_path(folder);
+            postgres::start(&server, "synchronous_commit=on");
+            let url = Secret::new(postgres::create_database(&server, "bench"));
+            Backend::Postgres { url, writers: 8, readers: 4 }
+        }
+    };
+    let clock = Clock::system();
+    let limits = Arc::new(Limits::default());
+    let options = StoreOptions {
+        backend,
+        parts: vec![kernel::PART, letter::PART],
+        on_lock: Some(kernel::on_lock),
+        limits: limits.clone(),
+        clock: clock.clone(),
+    };
+    let store = Store::open(options).await.expect("a store");
+    let kernel = Kernel::new(store, vec![letter::KIND], ChainKey::new([3; 32]));
+    let ctx = Ctx::system(clock, Random::system(), limits);
+    let people = people(&kernel, &ctx).await;
+    Bench { kernel, ctx, people }
+}
+
+async fn people(kernel: &Kernel, ctx: &Ctx) -> Arc<[(AccountId, CollectionId)]> {
+    let now_ms = ctx.now_ms();
+    let (inner, inside) = (kernel.clone(), ctx.clone());
+    let made = kernel.store().write([], move |tx| {
+        let accounts = create_accounts(tx, OrganisationId(1), "person", ACCOUNTS, now_ms)?;
+        let mut many = inner.many(tx, &inside);
+        accounts
+            .into_iter()
+            .map(|account| {
+                let inbox = many.batch(account, |batch| {
+                    batch.create_collection(&NewCollection { kind: "letter", name: "Inbox", ..Default::default() })
+                })?;
+                Ok((account, inbox))
+            })
+            .collect::<base::Result<Vec<_>>>()
+    });
+    made.await.expect("accounts").into()
+}
+
+/// Deliveries a second by so many writers, each waiting for its own to be durable.
+async fn deliveries(bench: &Bench, writers: usize, during: Duration) -> f64 {
+    let done = Arc::new(AtomicU64::new(0));
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..writers)
+        .map(|writer| {
+            let (kernel, ctx, people) = (bench.kernel.clone(), bench.ctx.clone(), bench.people.clone());
+            let done = done.clone();
+            tokio::spawn(async move {
+                let mut n = writer as u64 * 7_919;
+                while begun.elapsed() < during {
+                    n += 1;
+                    let (account, inbox) = people[usize::try_from(n * 31).unwrap_or(0) % people.len()];
+                    let mut hash = [0; 32];
+                    hash[..8].copy_from_slice(&n.to_le_bytes());
+                    hash[8..16].copy_from_slice(&(writer as u64).to_le_bytes());
+                    let made = kernel.write_into(&ctx, account, inbox, move |batch| {
+                        letter::deliver(batch, inbox, hash, 14_336, n)
+                    });
+                    made.await.expect("a delivery");
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a writer");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count of seconds")]
+    let count = done.load(Ordering::Relaxed) as f64;
+    count / begun.elapsed().as_secs_f64()
+}
