@@ -106,7 +106,7 @@ CREATE TABLE commit_ (
     seq bigint NOT NULL,        -- its number in that history, from 1 on without gaps
     at bigint NOT NULL,         -- when, milliseconds since 1970; never before the commit in front of it
     actor_id bigint NOT NULL,   -- the account that did it, 0 for the program itself
-    door bigint NOT NULL,       -- the door it came through (docs/doors.md)
+    door bigint NOT NULL,       -- the door it came through (docs/history.md)
     session bigint NOT NULL,    -- the session it was done in, 0 without one
     changes text NOT NULL,      -- all that it did, a line each (docs/history.md)
     hash {bytes} NOT NULL,      -- keyed BLAKE3 over the hash before it and all columns of this row
@@ -128,7 +128,7 @@ CREATE TABLE share (
     account_id bigint NOT NULL,    -- the owner
     collection_id bigint NOT NULL, -- the collection, 0 for all of the account
     subject_id bigint NOT NULL,    -- the account of the person or group that has the right
-    rights bigint NOT NULL,        -- the rights as bits (docs/rights.md)
+    rights bigint NOT NULL,        -- the rights as bits (docs/history.md)
     PRIMARY KEY (account_id, collection_id, subject_id)
 ) {without_rowid};
 CREATE INDEX share_subject ON share (subject_id, account_id);

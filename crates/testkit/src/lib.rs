@@ -8,5 +8,6 @@
 pub mod bench;
 pub mod engines;
 pub mod note;
+pub mod plans;
 pub mod postgres;
 pub mod world;

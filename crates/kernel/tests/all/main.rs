@@ -5,5 +5,6 @@
 
 mod history;
 mod isolation;
+mod manual;
 mod model;
 mod verbs;

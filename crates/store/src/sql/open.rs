@@ -291,6 +291,17 @@ impl Store {
         self.0.stats.snapshot()
     }
 
+    /// Notes the text of every statement from now on, for tests that look at their plans.
+    pub fn record_statements(&self) {
+        self.0.stats.recording.store(true, Ordering::Relaxed);
+    }
+
+    /// The statements noted so far.
+    pub fn recorded_statements(&self) -> Vec<String> {
+        let recorded = self.0.stats.recorded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        recorded.iter().cloned().collect()
+    }
+
     /// Transactions and reads that wait now.
     pub fn waiting(&self) -> (usize, usize) {
         (self.0.writers.iter().map(Sender::len).sum(), self.0.reads.len())

@@ -1,6 +1,8 @@
 //! Counters of what the store does, for metrics and for benchmarks that count round trips.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 macro_rules! stats {
     ($($name:ident: $doc:literal;)*) => {
@@ -8,6 +10,9 @@ macro_rules! stats {
         #[derive(Debug, Default)]
         pub struct Stats {
             $(pub(crate) $name: AtomicU64,)*
+            /// Set by tests that look at the plans of all statements.
+            pub(crate) recording: AtomicBool,
+            pub(crate) recorded: Mutex<BTreeSet<String>>,
         }
 
         /// The counters at one moment.
@@ -45,6 +50,15 @@ stats! {
 }
 
 impl Stats {
+    pub(crate) fn record(&self, text: &str) {
+        if self.recording.load(Ordering::Relaxed) {
+            let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+            if !recorded.contains(text) {
+                recorded.insert(text.to_owned());
+            }
+        }
+    }
+
     pub(crate) fn add(counter: &AtomicU64, by: u64) {
         counter.fetch_add(by, Ordering::Relaxed);
     }

@@ -72,6 +72,7 @@ impl<'c> Read<'c> {
         mut map: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         Stats::add(&self.stats.statements, 1);
+        self.stats.record(sql);
         let done = match self.conn {
             Conn::Sqlite(conn) => conn.query(sql, values.as_ref(), &mut map),
             Conn::Postgres(conn) => {
@@ -103,6 +104,25 @@ impl<'c> Read<'c> {
         map: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<T> {
         self.query_opt(sql, values, map)?.ok_or_else(|| Error::not_found("row"))
+    }
+
+    /// How the engine would run a statement, a line a step, for tests that refuse scans.
+    pub fn explain(&mut self, sql: &str) -> Result<Vec<String>> {
+        let Conn::Postgres(conn) = self.conn else {
+            return self.query(&format!("EXPLAIN QUERY PLAN {sql}"), [], |row| row.text(3));
+        };
+        self.send_queued()?;
+        let text = Dialect::Postgres.rewrite(sql)?;
+        let most = (1..=40).rev().find(|n| text.contains(&format!("${n}"))).unwrap_or(0);
+        // A table of a test is small: without this the planner would rightly scan it.
+        conn.batch(&format!(
+            "SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan; PREPARE looked AS {text}"
+        ))?;
+        let nulls = vec!["NULL"; most].join(", ");
+        let call = if most == 0 { "looked".to_owned() } else { format!("looked({nulls})") };
+        let plan = self.query(&format!("EXPLAIN EXECUTE {call}"), [], |row| row.text(0));
+        conn.batch("DEALLOCATE looked")?;
+        plan
     }
 
     fn watch<T>(&mut self, done: Result<T>) -> Result<T> {
@@ -166,6 +186,7 @@ impl<'c> Tx<'c> {
     pub fn execute(&mut self, sql: &str, values: impl AsRef<[Value]>) -> Result<u64> {
         self.touched = true;
         Stats::add(&self.read.stats.statements, 1);
+        self.read.stats.record(sql);
         let done = match self.read.conn {
             Conn::Sqlite(conn) => conn.execute(sql, values.as_ref()),
             Conn::Postgres(conn) => {
@@ -179,6 +200,8 @@ impl<'c> Tx<'c> {
     /// Runs a statement whose result nobody reads: before the next question or the commit.
     pub fn later(&mut self, sql: impl Into<Cow<'static, str>>, values: impl Into<Vec<Value>>) -> Result<()> {
         self.touched = true;
+        let sql = sql.into();
+        self.read.stats.record(&sql);
         self.read.later_raw(sql, values.into())
     }
 
@@ -188,6 +211,10 @@ impl<'c> Tx<'c> {
         self.touched = true;
         let row = row.into();
         debug_assert_eq!(row.len(), bulk.columns.len(), "{}", bulk.table);
+        self.read.stats.record(match self.read.conn {
+            Conn::Sqlite(_) => bulk.row_text(),
+            Conn::Postgres(_) => bulk.array_text(),
+        });
         if let Conn::Sqlite(conn) = self.read.conn {
             Stats::add(&self.read.stats.statements, 1);
             let done = conn.execute(bulk.row_text(), &row).map(|_| ());

@@ -18,8 +18,11 @@ CREATE TABLE letter (
 );
 CREATE INDEX letter_blob ON letter (blob_hash);";
 
-pub const PART: Part =
-    Part { name: "letter", schema: SCHEMA, migrations: &[Migration { number: 1, name: "ground", text: SCHEMA }] };
+pub const PART: Part = Part {
+    name: "letter",
+    schema: SCHEMA,
+    migrations: &[Migration { number: 1, name: "ground", text: SCHEMA }],
+};
 
 pub const KIND: Kind = Kind {
     name: "letter",

@@ -34,7 +34,8 @@ pub async fn run(report: &mut Report, bench: &Bench, quick: bool) {
     for n in 0..400i64 {
         let before = ItemId(last - (n * 7_919) % last + 51);
         let begun = Instant::now();
-        let read = bench.kernel.read(&bench.ctx, move |view| view.page_back(account, inbox, before, 50)).await;
+        let read =
+            bench.kernel.read(&bench.ctx, move |view| view.page_back(account, inbox, before, 50)).await;
         pages.push(begun.elapsed().as_secs_f64() * 1e6);
         assert_eq!(read.expect("a page").len(), 50);
         let begun = Instant::now();

@@ -63,9 +63,9 @@ async fn engine(report: &mut Report, quick: bool, dialect: Dialect, folder: &std
 async fn statements(report: &mut Report, bench: &Bench, name: &str) {
     let before = bench.kernel.store().stats();
     let (account, inbox) = bench.people[0];
-    let made = bench
-        .kernel
-        .write_into(&bench.ctx, account, inbox, move |batch| letter::deliver(batch, inbox, [9; 32], 14_336, 1));
+    let made = bench.kernel.write_into(&bench.ctx, account, inbox, move |batch| {
+        letter::deliver(batch, inbox, [9; 32], 14_336, 1)
+    });
     made.await.expect("a delivery");
     let after = bench.kernel.store().stats();
     for (what, value) in [
@@ -121,7 +121,11 @@ async fn people(kernel: &Kernel, ctx: &Ctx) -> Arc<[(AccountId, CollectionId)]> 
             .into_iter()
             .map(|account| {
                 let inbox = many.batch(account, |batch| {
-                    batch.create_collection(&NewCollection { kind: "letter", name: "Inbox", ..Default::default() })
+                    batch.create_collection(&NewCollection {
+                        kind: "letter",
+                        name: "Inbox",
+                        ..Default::default()
+                    })
                 })?;
                 Ok((account, inbox))
             })
