@@ -9,4 +9,7 @@
 #[macro_use]
 pub mod sql;
 
+pub mod jobs;
+pub mod notify;
+
 pub use sql::{Backend, Part, Read, Row, Store, StoreOptions, Tx, Value};

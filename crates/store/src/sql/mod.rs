@@ -10,11 +10,11 @@ macro_rules! params {
 mod bulk;
 mod catalog;
 mod dialect;
-mod failure;
+pub(crate) mod failure;
 mod group;
 mod migrate;
 mod open;
-mod postgres;
+pub(crate) mod postgres;
 mod row;
 mod schema;
 mod sqlite;

@@ -17,6 +17,7 @@ use super::postgres::PgConn;
 use super::sqlite::{SqliteConn, Use};
 use super::stats::{Stats, StatsSnapshot};
 use super::tx::{Conn, Read, Tx};
+use crate::notify::Notifier;
 
 /// How long a caller waits for a place in a full queue.
 const QUEUE_WAIT: Duration = Duration::from_secs(30);
@@ -77,6 +78,7 @@ struct Inner {
     reads: Sender<ReadTask>,
     next_writer: AtomicUsize,
     stats: Arc<Stats>,
+    notifier: Notifier,
     threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -195,6 +197,7 @@ impl Store {
         }
         Ok(Self(Arc::new(Inner {
             dialect,
+            notifier: Notifier::new(&backend),
             backend,
             parts,
             writers: senders,
@@ -286,6 +289,11 @@ impl Store {
         &self.0.parts
     }
 
+    /// Hints between the nodes of this database.
+    pub fn notifier(&self) -> &Notifier {
+        &self.0.notifier
+    }
+
     /// What it did since it was opened.
     pub fn stats(&self) -> StatsSnapshot {
         self.0.stats.snapshot()
@@ -330,6 +338,7 @@ impl Inner {
                 tracing::error!("a thread of the store broke off");
             }
         }
+        self.notifier.close();
     }
 }
 
@@ -339,6 +348,7 @@ impl Drop for Inner {
             queue.close();
         }
         self.reads.close();
+        self.notifier.stop();
     }
 }
 

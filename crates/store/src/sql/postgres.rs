@@ -12,8 +12,9 @@ use base::{Error, Result};
 use bytes::BytesMut;
 use futures_util::TryStreamExt;
 use postgres_types::{IsNull, ToSql, Type as Pg, to_sql_checked};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Statement};
 
 use super::dialect::Dialect;
 use super::failure;
@@ -41,10 +42,32 @@ pub(crate) struct PgConn {
     runtime: Runtime,
 }
 
-/// Reads the connection text and connects; the returned future of the connection must be driven.
+/// A connection that must be driven for its client to get answers.
+type Driver = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
+
+/// Drives a connection and hands over what the server says unasked.
+fn drive<S, T>(
+    mut connection: Connection<S, T>,
+    mut heard: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Driver
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Box::pin(async move {
+        while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+            heard(message?);
+        }
+        Ok(())
+    })
+}
+
+/// Reads the connection text and connects; the returned future of the connection must be driven. `heard`
+/// gets notices and notifications.
 pub(crate) async fn connect(
     url: &str,
-) -> Result<(Client, Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>)> {
+    heard: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Result<(Client, Driver)> {
     let mut config: Config = url.parse().map_err(|e: tokio_postgres::Error| {
         Error::invalid("store.postgres_url", "is no PostgreSQL connection text").with_source(e)
     })?;
@@ -54,7 +77,7 @@ pub(crate) async fn connect(
     }
     if config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable {
         let (client, connection) = config.connect(NoTls).await.map_err(failure::postgres)?;
-        return Ok((client, Box::pin(connection)));
+        return Ok((client, drive(connection, heard)));
     }
     let mut roots = rustls::RootCertStore::empty();
     for certificate in rustls_native_certs::load_native_certs().certs {
@@ -68,7 +91,13 @@ pub(crate) async fn connect(
         .with_no_client_auth();
     let connector = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
     let (client, connection) = config.connect(connector).await.map_err(failure::postgres)?;
-    Ok((client, Box::pin(connection)))
+    Ok((client, drive(connection, heard)))
+}
+
+fn note(message: AsyncMessage) {
+    if let AsyncMessage::Notice(notice) = message {
+        tracing::info!(%notice, "the database says");
+    }
 }
 
 impl PgConn {
@@ -78,7 +107,7 @@ impl PgConn {
             .build()
             .map_err(|e| Error::unavailable("database", "cannot start a connection").with_source(e))?;
         let client = runtime.block_on(async {
-            let (client, connection) = connect(url).await?;
+            let (client, connection) = connect(url, note).await?;
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::warn!(%error, "the connection to the database ended");

@@ -1,4 +1,10 @@
 //! The store from outside, on both engines.
 
+// Helpers of tests may stop with a message, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::duration_suboptimal_units)]
+
+mod jobs;
+mod jobs_table;
 mod migrations;
+mod notify;
 mod transactions;
