@@ -9,8 +9,9 @@ use store::{Read, Store, Tx};
 use crate::batch::Batch;
 use crate::chain::ChainKey;
 use crate::kind::Kind;
+use crate::push::{self, Hub};
 use crate::read::View;
-use crate::rows::AccountRow;
+use crate::rows::{AccountRow, Rows};
 
 /// What a commit changed, as it is told to whoever listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,10 @@ pub struct Change {
     pub account: AccountId,
     /// By which commit.
     pub seq: Seq,
-    /// The collections that it touched.
+    /// The collections that it touched; none when it is not said which.
     pub collections: Vec<CollectionId>,
+    /// The kinds of data in them.
+    pub kinds: Vec<&'static str>,
 }
 
 /// Hears of every commit once it is durable; must not block.
@@ -30,6 +33,7 @@ pub type Listener = Arc<dyn Fn(&Change) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) key: ChainKey,
     pub(crate) kinds: Vec<Kind>,
+    hub: Arc<Hub>,
     listener: Option<Listener>,
 }
 
@@ -52,25 +56,48 @@ impl Shared {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 
-    pub(crate) fn announce(&self, tx: &mut Tx<'_>, account: &AccountRow, collections: &[CollectionId]) {
-        if let Some(listener) = self.listener.clone() {
-            let change = Change { account: account.id, seq: account.seq, collections: collections.to_vec() };
-            tx.after_commit(move || listener(&change));
+    pub(crate) fn announce(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &AccountRow,
+        collections: &[CollectionId],
+    ) -> Result<()> {
+        let mut kinds = Vec::new();
+        for id in collections {
+            let row = Rows::collection(tx, account.id, *id)?;
+            if let Some(kind) = row.and_then(|row| self.kind(&row.kind))
+                && !kinds.contains(&kind.name)
+            {
+                kinds.push(kind.name);
+            }
         }
+        let collections = push::named(collections);
+        let change = Change { account: account.id, seq: account.seq, collections, kinds };
+        let (hub, listener) = (self.hub.clone(), self.listener.clone());
+        tx.after_commit(move || {
+            hub.publish(&change);
+            if let Some(listener) = listener {
+                listener(&change);
+            }
+        });
+        Ok(())
     }
 }
 
 impl Kernel {
     /// A kernel over an open store, which was opened with [`crate::PART`] and [`crate::on_lock`].
     pub fn new(store: Store, kinds: Vec<Kind>, key: ChainKey) -> Self {
-        Self { store, shared: Arc::new(Shared { key, kinds, listener: None }) }
+        let names = kinds.iter().map(|kind| kind.name).collect();
+        let hub = Hub::new(store.notifier().clone(), names);
+        Self { store, shared: Arc::new(Shared { key, kinds, hub, listener: None }) }
     }
 
     /// The same kernel with someone who hears of every commit of this process.
     #[must_use]
     pub fn with_listener(self, listener: Listener) -> Self {
-        let Shared { key, kinds, .. } = &*self.shared;
-        let shared = Shared { key: key.clone(), kinds: kinds.clone(), listener: Some(listener) };
+        let Shared { key, kinds, hub, .. } = &*self.shared;
+        let (key, kinds, hub) = (key.clone(), kinds.clone(), hub.clone());
+        let shared = Shared { key, kinds, hub, listener: Some(listener) };
         Self { store: self.store, shared: Arc::new(shared) }
     }
 
@@ -82,6 +109,10 @@ impl Kernel {
     /// The kinds of data that it knows.
     pub fn kinds(&self) -> &[Kind] {
         &self.shared.kinds
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.shared.hub
     }
 
     pub(crate) fn key(&self) -> &ChainKey {

@@ -321,7 +321,7 @@ impl<'b, 'c> Batch<'b, 'c> {
                 account.head_hash
             ],
         )?;
-        kernel.announce(tx, &account, &collections);
+        kernel.announce(tx, &account, &collections)?;
         Rows::put_account(tx, account)
     }
 }

@@ -7,4 +7,5 @@ mod history;
 mod isolation;
 mod manual;
 mod model;
+mod push;
 mod verbs;
