@@ -79,7 +79,7 @@ pub fn run(places: &Places, build: bool) -> Result<()> {
     let sources = sources(places)?;
     let metadata = process::capture(places.cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let findings = check(&sources, &metadata)?;
-    report_sizes(&sources);
+    report(&sources);
     for finding in &findings {
         eprintln!("{finding}");
     }
@@ -110,10 +110,14 @@ fn check(sources: &[Source], metadata: &str) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The numbers that are worth watching, and the files to think about.
-fn report_sizes(sources: &[Source]) {
+/// What is no finding and still worth a look: long files, features that have begun, and how long functions are.
+fn report(sources: &[Source]) {
     for (path, lines) in sizes::to_think_about(sources) {
         eprintln!("{path}: {lines} lines, over {}: is it about one thing?", sizes::WARN_LINES);
+    }
+    let table = sources.iter().find(|source| source.path == feature_table::PATH);
+    for row in table.map_or_else(Vec::new, |table| feature_table::begun(&table.text, sources)) {
+        eprintln!("{}: planned, and tests carry its id: {row}", feature_table::PATH);
     }
     eprintln!("{}", functions::summary(sources));
 }

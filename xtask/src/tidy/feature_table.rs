@@ -34,6 +34,41 @@ pub fn check(table: &str, sources: &[Source]) -> Vec<Finding> {
     findings
 }
 
+/// The features that the table calls planned although tests carry their id: `id (test, test)`.
+pub fn begun(table: &str, sources: &[Source]) -> Vec<String> {
+    let planned = table.lines().filter_map(|row| row.split_once("\tplanned")).map(|(id, _)| id);
+    let tests: Vec<String> =
+        sources.iter().filter(|source| is_of_crate(source)).flat_map(tests_with_ids).collect();
+    let begun = planned.filter_map(|id| {
+        let carry: Vec<&str> = tests.iter().filter(|test| carries(test, id)).map(String::as_str).collect();
+        (!carry.is_empty()).then(|| format!("{id} ({})", carry.join(", ")))
+    });
+    begun.collect()
+}
+
+fn is_of_crate(source: &Source) -> bool {
+    source.path.starts_with("crates/") && source.is("rs")
+}
+
+/// The functions of a file whose name begins with an id of a feature.
+fn tests_with_ids(source: &Source) -> Vec<String> {
+    let masked = mask(&source.text);
+    let names = words(&masked).filter(|(before, _)| *before == "fn").map(|(_, name)| name);
+    let shows = |name: &&str| name.split('_').next().is_some_and(|word| is_id(&capital(word)));
+    names.filter(shows).map(str::to_owned).collect()
+}
+
+/// `r05` as the table writes it, `R05`.
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+/// Whether a test's name has the id as one of its words.
+fn carries(test: &str, id: &str) -> bool {
+    test.split('_').any(|word| word.eq_ignore_ascii_case(id))
+}
+
 fn check_row(id: &str, state: &str, tests: &str, sources: &[Source]) -> Vec<String> {
     if !is_id(id) {
         return vec![format!(
@@ -62,7 +97,7 @@ fn check_test(id: &str, test: &str, sources: &[Source]) -> Option<String> {
     let [krate, modules @ .., name] = segments.as_slice() else {
         return Some(format!("`{test}` is no test: write crate::path::name"));
     };
-    if !name.split('_').any(|word| word.eq_ignore_ascii_case(id)) {
+    if !carries(name, id) {
         return Some(format!("the name of `{test}` does not carry {}", id.to_ascii_lowercase()));
     }
     let folder = format!("crates/{krate}/");
@@ -180,6 +215,12 @@ mod tests {
         let expected =
             "docs/features.tsv:2: the name of `server::backup::r05_a_backup_restores` does not carry a03";
         check_rows("A03\tdone\tserver::backup::r05_a_backup_restores\n", &[expected]);
+    }
+
+    #[test]
+    fn a_planned_feature_with_tests_is_noted() {
+        let table = format!("{HEADER}\nR03\tplanned\t\nR05\tdone\tx\nM08\tplanned\t\nR06\tplanned\t\n");
+        assert_eq!(begun(&table, &sources()), ["R03 (r03_m08_both, r03_helper)", "M08 (r03_m08_both)"]);
     }
 
     #[test]
