@@ -1,10 +1,12 @@
 //! Bytes to values and back: formats that no good library covers. No I/O and no waiting.
 //!
 //! * [`address`]: mail addresses (RFC 5321, RFC 5322 addr-spec, RFC 6531).
+//! * [`changes`]: what a commit did, as text.
 //! * [`domain`]: domain names as they are stored and shown (UTS #46, RFC 1035 lengths).
 //! * [`text`]: names and free text that people type.
 
 pub mod address;
+pub mod changes;
 pub mod domain;
 pub mod text;
 

@@ -10,7 +10,6 @@
 mod accounts;
 mod batch;
 mod chain;
-pub mod changes;
 mod check;
 mod kind;
 mod past;
@@ -26,6 +25,7 @@ pub use accounts::{create_accounts, lock_accounts};
 pub use batch::{Batch, Changed, Created, ItemUpdate, NewCollection, NewItem};
 pub use chain::ChainKey;
 pub use check::{Finding, FindingKind};
+pub use codec::changes;
 pub use kind::{Body, Kind, Searchable};
 pub use past::{PastCollection, PastItem};
 pub use push::{Push, Subscription};
