@@ -9,7 +9,9 @@
 #[macro_use]
 pub mod sql;
 
+pub mod blobs;
 pub mod jobs;
 pub mod notify;
 
+pub use blobs::{BLOBS, BlobBackend, BlobOptions, Blobs};
 pub use sql::{Backend, Part, Read, Row, Store, StoreOptions, Tx, Value};

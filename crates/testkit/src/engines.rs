@@ -126,17 +126,24 @@ pub fn both<S>(parts: &[Part], on_lock: Option<OnLock>, story: impl Fn(Engine) -
 where
     S: Future<Output = ()>,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.expect("a runtime");
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-        println!("on {}", dialect.name());
-        runtime.block_on(async {
-            let engine = Engine::new(dialect, parts, on_lock).await;
-            let store = engine.store.clone();
-            story(engine).await;
-            store.close().await;
-        });
+        on(dialect, parts, on_lock, &story);
     }
+}
+
+/// Runs `story` on an empty database of one engine.
+pub fn on<S>(dialect: Dialect, parts: &[Part], on_lock: Option<OnLock>, story: impl Fn(Engine) -> S)
+where
+    S: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    println!("on {}", dialect.name());
+    runtime.expect("a runtime").block_on(async {
+        let engine = Engine::new(dialect, parts, on_lock).await;
+        let store = engine.store.clone();
+        story(engine).await;
+        store.close().await;
+    });
 }
 
 /// A type with `Drop` is captured whole by an `async move` block: without this, a test that names only

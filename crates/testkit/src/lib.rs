@@ -10,4 +10,5 @@ pub mod engines;
 pub mod note;
 pub mod plans;
 pub mod postgres;
+pub mod s3;
 pub mod world;
