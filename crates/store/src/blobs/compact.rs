@@ -108,7 +108,7 @@ impl Blobs {
         let Resident { organisation, hash, place } = *resident;
         let length = usize_of(place.stored + HEAD_LENGTH)?.max(HEAD_BYTES);
         let record = self.0.backend.read(Form::Pack, place.container, place.offset, length).await;
-        let stored = record.and_then(|record| body_of(record, organisation, &hash, &place));
+        let stored = record.and_then(|record| body_of(&record, organisation, &hash, &place));
         let stored = match stored {
             Ok(stored) => stored,
             Err(error) if matches!(error.meaning(), Meaning::Corrupt | Meaning::NotFound) => {

@@ -8,7 +8,9 @@ use base::{Error, Result};
 use super::record::{HEAD_LENGTH, Place};
 
 /// Bytes of plain text in a frame.
-pub(crate) const FRAME_BYTES: u64 = 256 << 10;
+pub(crate) const FRAME_SIZE: usize = 256 << 10;
+/// The same as a distance in a body.
+pub(crate) const FRAME_BYTES: u64 = FRAME_SIZE as u64;
 const ENTRY_BYTES: u64 = 8;
 
 /// How a large body is laid out.

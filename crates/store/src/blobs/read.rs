@@ -204,14 +204,14 @@ impl Blobs {
                 let disk = disk.disk.clone();
                 busy(move || {
                     let record = disk.read(Form::Pack, place.container, place.offset, length)?;
-                    let stored = body_of(record.into(), organisation, &hash, &place)?;
+                    let stored = body_of(&record.into(), organisation, &hash, &place)?;
                     check(&hash, codec.decode(place.encoding, stored, place.size)?)
                 })
                 .await
             }
             Backend::S3(s3) => {
                 let record = s3.read(Form::Pack, place.container, place.offset, length).await?;
-                let stored = body_of(record, organisation, &hash, &place)?;
+                let stored = body_of(&record, organisation, &hash, &place)?;
                 busy(move || check(&hash, codec.decode(place.encoding, stored, place.size)?)).await
             }
         }
@@ -280,7 +280,7 @@ fn cut(range: Option<Range<u64>>, size: u64) -> Range<u64> {
 
 /// What stands behind the head of a record, when the head is the one that the row says.
 pub(crate) fn body_of(
-    record: Bytes,
+    record: &Bytes,
     organisation: OrganisationId,
     hash: &Hash,
     place: &Place,
@@ -292,7 +292,7 @@ pub(crate) fn body_of(
         stored: place.stored,
         encoding: place.encoding,
     };
-    match Head::read(&record, place.container) {
+    match Head::read(record, place.container) {
         Some(head) if head == wanted => Ok(record.slice(HEAD_BYTES..)),
         Some(_) => Err(Error::corrupt("record", "is of another body")),
         None => Err(Error::corrupt("record", "is not in its place")),

@@ -250,7 +250,13 @@ impl Blobs {
 }
 
 fn unnamed(references: &[Reference]) -> String {
-    references.iter().map(|reference| format!(" AND NOT EXISTS ({})", reference.exists)).collect()
+    let mut out = String::new();
+    for reference in references {
+        out.push_str(" AND NOT EXISTS (");
+        out.push_str(reference.exists);
+        out.push(')');
+    }
+    out
 }
 
 fn page(read: &mut Read<'_>, question: &str, from: &Cursor, before: i64) -> Result<Page> {

@@ -17,14 +17,14 @@ use object_store::MultipartUpload;
 use super::backend::{Backend, busy};
 use super::disk::{Disk, Form, failed};
 use super::encoding::Codec;
-use super::frames::FRAME_BYTES;
+use super::frames::FRAME_SIZE;
 use super::put::{Put, SMALL_BODY};
 use super::recent::Known;
 use super::record::{FRAMES, HEAD_LENGTH, Head, Place};
 use super::{Blobs, container, lookup, s3};
 
 /// Plain text that is compressed at a time: a whole number of frames.
-const BATCH_BYTES: usize = 4 * FRAME_BYTES as usize;
+const BATCH_BYTES: usize = 4 * FRAME_SIZE;
 /// Bytes of one part of an upload to the object store: with at most 10,000 parts, bodies up to 80 GB.
 const PART_BYTES: usize = 8 << 20;
 
@@ -242,7 +242,7 @@ impl Large {
 /// Compresses plain text frame by frame, and notes where each ends.
 fn frames(codec: &Codec, plain: &[u8], begin: u64, ends: &mut Vec<u64>) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(plain.len() / 2);
-    for frame in plain.chunks(FRAME_BYTES as usize) {
+    for frame in plain.chunks(FRAME_SIZE) {
         codec.append_frame(frame, &mut bytes)?;
         ends.push(begin + bytes.len() as u64);
     }

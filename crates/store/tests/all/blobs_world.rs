@@ -157,22 +157,26 @@ pub fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
 }
 
 /// Writes a row that names a body.
-pub async fn name(world: &World, put: &Put, note: i64) -> Result<()> {
+pub async fn name(world: &World, put: &Put, note: u64) -> Result<()> {
     let put = put.clone();
     world
         .store
         .write([], move |tx| {
             put.name(tx)?;
             let sql = "INSERT INTO note (organisation_id, id, hash) VALUES ($1, $2, $3)";
-            tx.execute(sql, params![put.organisation(), note, put.hash()]).map(|_| ())
+            tx.execute(sql, params![put.organisation(), note.cast_signed(), put.hash()]).map(|_| ())
         })
         .await
 }
 
 /// Removes the row that names a body.
-pub async fn unname(world: &World, organisation: OrganisationId, note: i64) {
+pub async fn unname(world: &World, organisation: OrganisationId, note: u64) {
     let sql = "DELETE FROM note WHERE organisation_id = $1 AND id = $2";
-    world.store.write([], move |tx| tx.execute(sql, params![organisation, note])).await.unwrap();
+    world
+        .store
+        .write([], move |tx| tx.execute(sql, params![organisation, note.cast_signed()]))
+        .await
+        .unwrap();
 }
 
 /// A text of `size` bytes that differs with `seed` and compresses about threefold, as mail does.
@@ -190,22 +194,22 @@ pub fn body(seed: u64, size: usize) -> Bytes {
 }
 
 /// Runs a story on both engines with both places.
-pub fn everywhere<S: Future<Output = ()>>(setup: Setup, story: impl Fn(World) -> S) {
+pub fn everywhere<S: Future<Output = ()>>(setup: &Setup, story: impl Fn(World) -> S) {
     let story = &story;
-    on_disk(setup.clone(), story);
+    on_disk(setup, story);
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         println!("with bodies in an object store");
         on(dialect, &[BLOBS, NOTES], None, |engine| async {
-            story(World::new(engine, Some(Server::new()), &setup).await).await;
+            story(World::new(engine, Some(Server::new()), setup).await).await;
         });
     }
 }
 
 /// Runs a story on both engines with bodies on the local disk.
-pub fn on_disk<S: Future<Output = ()>>(setup: Setup, story: impl Fn(World) -> S) {
+pub fn on_disk<S: Future<Output = ()>>(setup: &Setup, story: impl Fn(World) -> S) {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         on(dialect, &[BLOBS, NOTES], None, |engine| async {
-            story(World::new(engine, None, &setup).await).await;
+            story(World::new(engine, None, setup).await).await;
         });
     }
 }
