@@ -6,6 +6,7 @@
 #![allow(clippy::indexing_slicing)]
 
 pub mod bench;
+pub mod crash;
 pub mod engines;
 pub mod note;
 pub mod plans;

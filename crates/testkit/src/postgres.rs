@@ -85,7 +85,9 @@ pub fn start(folder: &Path, settings: &str) {
 pub fn stop(folder: &Path, immediate: bool) {
     let data = folder.join("data").display().to_string();
     let mode = if immediate { "immediate" } else { "fast" };
-    let _ = as_postgres(&binary("pg_ctl"), &["stop", "-w", "-D", &data, "-m", mode]).status();
+    let _ = as_postgres(&binary("pg_ctl"), &["stop", "-w", "-D", &data, "-m", mode])
+        .stdout(Stdio::null())
+        .status();
 }
 
 /// Makes a database on the server in `folder`; its connection text.

@@ -1,0 +1,3 @@
+//! Tests of the programs that are part of the test kit.
+
+mod crash;
