@@ -1,4 +1,4 @@
-//! The process that is killed: writers, and beside them marks and pruning.
+//! The process that is killed: writers, and beside them marks, pruning, sweeps and compaction.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use base::{AccountId, Error, ItemId, Meaning, Result};
 use kernel::{Batch, ItemUpdate, Keep, NewItem};
+use store::blobs::Put;
 use store::params;
 use store::sql::Locks;
 
 use super::load::{self, Writer};
-use super::place::{Opened, Place};
-use super::plan::{ARCHIVE, ELSEWHERE, INBOX, State, Step, plan, text};
+use super::place::{HERE, Opened, Place};
+use super::plan::{ARCHIVE, ELSEWHERE, INBOX, State, Step, body, plan, text};
 use super::record::{Record, Reporter};
-use super::tables::LETTER;
+use super::tables::{LETTER, REFERENCE};
 
 /// How the process is started.
 #[derive(Debug, clap::Args)]
@@ -63,6 +64,7 @@ async fn work(place: &Place, arguments: &Arguments, reporter: Arc<Reporter>) -> 
     accounts.dedup();
     tasks.spawn(marks(opened.clone(), accounts.clone(), reporter.clone()));
     tasks.spawn(prune(opened.clone(), accounts, reporter.clone()));
+    tasks.spawn(sweep(opened.clone(), reporter.clone()));
     for (writer, state) in writers.into_iter().zip(states) {
         let how = (arguments.seed, arguments.hasty);
         tasks.spawn(write(opened.clone(), how, writer, state, reporter.clone()));
@@ -93,7 +95,7 @@ async fn write(
             // Two ahead, since the step under way may be there all the same.
             reporter.say(Record::Step { writer: writer.number, step: state.step + 2 });
         }
-        match perform(&opened, &writer, &state, &step).await {
+        match perform(&opened, seed, &writer, &state, &step).await {
             Ok(()) => state.apply(&step),
             Err(error) => {
                 excuse(&reporter, &format!("writer {} at {step:?}", writer.number), &error);
@@ -114,20 +116,48 @@ async fn again(opened: &Opened, writer: &Writer) -> State {
     }
 }
 
-pub(crate) async fn perform(opened: &Opened, writer: &Writer, state: &State, step: &Step) -> Result<()> {
+/// A letter that is about to be written.
+struct Delivery {
+    flags: i64,
+    number: u64,
+    put: Option<Put>,
+}
+
+pub(crate) async fn perform(
+    opened: &Opened,
+    seed: u64,
+    writer: &Writer,
+    state: &State,
+    step: &Step,
+) -> Result<()> {
+    let number = state.step + 1;
+    let delivery = match step {
+        Step::Deliver { flags, body: named } | Step::Both { flags, body: named } => {
+            let put = if *named {
+                Some(opened.blobs.put(HERE, body(seed, writer.number, number).into()).await?)
+            } else {
+                None
+            };
+            Some(Delivery { flags: *flags, number, put })
+        }
+        _ => None,
+    };
     let crosses = matches!(step, Step::Both { .. } | Step::Remove { at: ELSEWHERE, .. });
     let accounts = if crosses { vec![writer.home.0, writer.other.0] } else { vec![writer.home.0] };
     let locks = Locks { accounts, collections: writer.boxes.iter().map(|id| id.0).collect() };
-    let number = state.step + 1;
     let (writer, step, next) = (writer.clone(), step.clone(), state.next);
     opened
         .kernel
         .write_many(&opened.ctx, locks, move |many| {
-            many.batch(writer.home, |batch| at_home(batch, &writer, &step, next, number))?;
-            match &step {
-                Step::Both { flags, .. } => many
-                    .batch(writer.other, |batch| deliver(batch, &writer, ELSEWHERE, *flags, next, number))?,
-                Step::Remove { at: ELSEWHERE, items } => {
+            many.batch(writer.home, |batch| match &delivery {
+                Some(delivery) => deliver(batch, &writer, INBOX, delivery, next),
+                None => at_home(batch, &writer, &step, next),
+            })?;
+            match (&step, &delivery) {
+                (Step::Both { .. }, Some(delivery)) => {
+                    many.batch(writer.other, |batch| deliver(batch, &writer, ELSEWHERE, delivery, next))?;
+                }
+                (Step::Remove { at: ELSEWHERE, items }, _) => {
                     many.batch(writer.other, |batch| remove(batch, &writer, ELSEWHERE, items))?;
                 }
                 _ => {}
@@ -141,31 +171,19 @@ pub(crate) async fn perform(opened: &Opened, writer: &Writer, state: &State, ste
         .await
 }
 
-fn at_home(
-    batch: &mut Batch<'_, '_>,
-    writer: &Writer,
-    step: &Step,
-    next: [i64; 3],
-    number: u64,
-) -> Result<()> {
+fn at_home(batch: &mut Batch<'_, '_>, writer: &Writer, step: &Step, next: [i64; 3]) -> Result<()> {
     match step {
-        Step::Deliver { flags, .. } | Step::Both { flags, .. } => {
-            deliver(batch, writer, INBOX, *flags, next, number)
-        }
         Step::Flag { items, set, clear } => {
             let update = ItemUpdate { set: *set, clear: *clear, ..ItemUpdate::default() };
             let changed = batch.update(writer.boxes[INBOX], &ids(items), &update)?;
             all(changed.missing.is_empty())
         }
-        Step::Move { items } => {
-            if items.is_empty() {
-                return Ok(());
-            }
+        Step::Move { items } if !items.is_empty() => {
             let moved = batch.move_to(writer.boxes[INBOX], &ids(items), writer.boxes[ARCHIVE])?;
             all(moved.len() == items.len() && moved[0].1.0 == next[ARCHIVE])
         }
-        Step::Remove { at: ELSEWHERE, .. } => Ok(()),
-        Step::Remove { at, items } => remove(batch, writer, *at, items),
+        Step::Remove { at: ARCHIVE, items } => remove(batch, writer, ARCHIVE, items),
+        _ => Ok(()),
     }
 }
 
@@ -173,15 +191,20 @@ fn deliver(
     batch: &mut Batch<'_, '_>,
     writer: &Writer,
     at: usize,
-    flags: i64,
+    delivery: &Delivery,
     next: [i64; 3],
-    number: u64,
 ) -> Result<()> {
-    let text = text(writer.number, number);
+    let Delivery { flags, number, put } = delivery;
+    let text = text(writer.number, *number);
     let size = i64::try_from(text.len()).expect("a short text");
-    let made = batch.create(writer.boxes[at], NewItem { size, flags, ..NewItem::default() })?;
-    let step = i64::try_from(number).expect("a step");
-    let row = params![batch.account(), made.content, writer.number, step, text];
+    let hash = put.as_ref().map(Put::hash);
+    let new = NewItem { size, flags: *flags, body: hash, ..NewItem::default() };
+    let made = batch.create(writer.boxes[at], new)?;
+    if let Some(put) = put {
+        put.name(batch.tx())?;
+    }
+    let step = i64::try_from(*number).expect("a step");
+    let row = params![batch.account(), made.content, writer.number, step, text, hash];
     batch.tx().add(&LETTER, row)?;
     all(made.item.0 == next[at])
 }
@@ -219,5 +242,17 @@ async fn prune(opened: Arc<Opened>, accounts: Vec<AccountId>, reporter: Arc<Repo
             excuse(&reporter, "pruning", &error);
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
+async fn sweep(opened: Arc<Opened>, reporter: Arc<Reporter>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        if let Err(error) = opened.blobs.sweep(&[REFERENCE]).await {
+            excuse(&reporter, "a sweep", &error);
+        }
+        if let Err(error) = opened.blobs.compact().await {
+            excuse(&reporter, "compaction", &error);
+        }
     }
 }

@@ -9,7 +9,7 @@ use base::{AccountId, Error, Meaning, Result};
 use super::load::{self, Writer};
 use super::place::{Opened, Place};
 use super::plan::State;
-use super::verify::{Known, verify};
+use super::verify::{Known, bodies, verify};
 
 /// Bytes of the disk, and of the file on it that makes room when it is removed.
 const DISK_BYTES: usize = 40 << 20;
@@ -133,19 +133,20 @@ impl Story {
     async fn step(&mut self, index: usize) -> Result<()> {
         let (writer, state) = (&self.writers[index], &mut self.known.states[index]);
         let step = super::plan::plan(SEED, writer.number, state);
-        super::child::perform(&self.opened, writer, state, &step).await?;
+        super::child::perform(&self.opened, SEED, writer, state, &step).await?;
         state.apply(&step);
         self.known.acknowledged[index] = state.step;
         Ok(())
     }
 
     async fn sound(&mut self, when: &str) -> Result<()> {
-        let verdict = verify(&self.opened, SEED, &self.accounts, &mut self.known).await?;
+        let mut verdict = verify(&self.opened, SEED, &self.accounts, &mut self.known).await?;
         let whole =
             self.opened.store.read(|tx| tx.query("PRAGMA integrity_check", [], |row| row.text(0))).await?;
         if whole != ["ok"] {
             return Err(Error::corrupt("database", format!("{when}: {}", whole.join("; "))));
         }
+        bodies(&self.opened, &mut verdict).await?;
         if verdict.unsaid > 0 {
             return Err(Error::corrupt("database", format!("{when}: a refused step was done")));
         }

@@ -19,6 +19,7 @@ pub(crate) struct Writer {
 pub(crate) struct Found {
     pub(crate) writer: i64,
     pub(crate) text: Option<String>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 const WRITERS: &str = "SELECT number, home_id, other_id, inbox_id, archive_id, elsewhere_id, step
@@ -26,7 +27,7 @@ const WRITERS: &str = "SELECT number, home_id, other_id, inbox_id, archive_id, e
 const STEP: &str = "SELECT step FROM letter_writer WHERE number = $1";
 const NEXT: &str = "SELECT uidnext FROM collection WHERE account_id = $1 AND id = $2";
 const LETTERS: &str = "
-    SELECT i.id, i.flags, coalesce(l.step, 0), coalesce(l.writer, -1), l.text
+    SELECT i.id, i.flags, coalesce(l.step, 0), coalesce(l.writer, -1), l.text, l.body_hash
       FROM item i LEFT JOIN letter l ON l.account_id = i.account_id AND l.id = i.content_id
      WHERE i.account_id = $1 AND i.collection_id = $2 AND i.gone = 0";
 
@@ -66,8 +67,9 @@ fn read(tx: &mut Read<'_>, writer: &Writer) -> Result<(State, Vec<Found>)> {
         let key = params![writer.account(at), writer.boxes[at]];
         state.next[at] = tx.query_one(NEXT, key.clone(), |row| row.int(0))?;
         let letters = tx.query(LETTERS, key, |row| {
-            let letter = Letter { flags: row.int(1)?, step: row.int(2)?.unsigned_abs() };
-            Ok((row.int(0)?, letter, Found { writer: row.int(3)?, text: row.opt_text(4)? }))
+            let found = Found { writer: row.int(3)?, text: row.opt_text(4)?, body: row.opt_bytes(5)? };
+            let (flags, step) = (row.int(1)?, row.int(2)?.unsigned_abs());
+            Ok((row.int(0)?, Letter { flags, step, body: found.body.is_some() }, found))
         })?;
         for (id, letter, content) in letters {
             state.boxes[at].insert(id, letter);

@@ -2,15 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::{AccountId, Clock, CollectionId, Ctx, Limits, OrganisationId, Random, Result, Secret};
 use kernel::{ChainKey, Kernel, NewCollection, create_accounts};
-use store::{Backend, Store, StoreOptions, params};
+use store::{BLOBS, Backend, BlobBackend, BlobOptions, Blobs, Store, StoreOptions, params};
 
 use super::tables;
 
 /// The organisation that everything belongs to.
 pub(crate) const HERE: OrganisationId = OrganisationId(1);
+
+/// How long a body is kept without a name: short, so that sweeps have something to do.
+const LEASE: Duration = Duration::from_secs(4);
+/// Small, so that packs fill and are compacted.
+const PACK_BYTES: u64 = 4 << 20;
 
 /// A data folder, and a database elsewhere if there is one.
 #[derive(Debug, Clone)]
@@ -25,6 +31,7 @@ pub struct Place {
 pub(crate) struct Opened {
     pub(crate) store: Store,
     pub(crate) kernel: Kernel,
+    pub(crate) blobs: Blobs,
     pub(crate) ctx: Ctx,
 }
 
@@ -42,20 +49,25 @@ impl Place {
         };
         let store = Store::open(StoreOptions {
             backend,
-            parts: vec![kernel::PART, tables::PART],
+            parts: vec![BLOBS, kernel::PART, tables::PART],
             on_lock: Some(kernel::on_lock),
             limits: limits.clone(),
             clock: Clock::system(),
         })
         .await?;
         let kernel = Kernel::new(store.clone(), vec![tables::KIND], ChainKey::new([9; 32]));
-        let ctx = Ctx::system(Clock::system(), Random::system(), limits);
-        Ok(Opened { store, kernel, ctx })
+        let ctx = Ctx::system(Clock::system(), Random::system(), limits.clone());
+        let backend = BlobBackend::Disk { path: self.folder.join("blobs") };
+        let mut options = BlobOptions::new(backend, Clock::system(), Random::system(), limits);
+        (options.lease, options.pack_bytes) = (LEASE, PACK_BYTES);
+        let blobs = Blobs::open(store.clone(), options).await?;
+        Ok(Opened { store, kernel, blobs, ctx })
     }
 }
 
 impl Opened {
     pub(crate) async fn close(self) {
+        self.blobs.close().await;
         self.store.close().await;
     }
 

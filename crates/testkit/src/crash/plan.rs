@@ -8,6 +8,8 @@ pub(crate) const ARCHIVE: usize = 1;
 pub(crate) const ELSEWHERE: usize = 2;
 /// A box that holds more than this is emptied a little first.
 const ROOMY: usize = 40;
+/// Bytes of a body.
+const BODY_BYTES: usize = 14 * 1024;
 
 /// A letter in a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub(crate) struct Letter {
     pub(crate) flags: i64,
     /// The step that wrote it; its text and body follow from that.
     pub(crate) step: u64,
+    /// Whether it has a body.
+    pub(crate) body: bool,
 }
 
 /// All that a writer has made, as it must be after a step.
@@ -115,10 +119,13 @@ impl State {
     pub(crate) fn apply(&mut self, step: &Step) {
         self.step += 1;
         match step {
-            Step::Deliver { flags, .. } => self.put(INBOX, Letter { flags: *flags, step: self.step }),
-            Step::Both { flags, .. } => {
-                self.put(INBOX, Letter { flags: *flags, step: self.step });
-                self.put(ELSEWHERE, Letter { flags: *flags, step: self.step });
+            Step::Deliver { flags, body } => {
+                self.put(INBOX, Letter { flags: *flags, step: self.step, body: *body });
+            }
+            Step::Both { flags, body } => {
+                let letter = Letter { flags: *flags, step: self.step, body: *body };
+                self.put(INBOX, letter);
+                self.put(ELSEWHERE, letter);
             }
             Step::Flag { items, set, clear } => {
                 for id in items {
@@ -146,6 +153,22 @@ impl State {
 /// The text of the letter that a step wrote.
 pub(crate) fn text(writer: u32, step: u64) -> String {
     format!("letter {step} of writer {writer}")
+}
+
+/// The body of the letter that a step wrote: it compresses about threefold, as mail does. Some are alike, so
+/// that one body is named several times.
+pub(crate) fn body(seed: u64, writer: u32, step: u64) -> Vec<u8> {
+    let mut dice = match step % 16 {
+        0 => Dice::new(seed, 0, step % 64),
+        _ => Dice::new(seed, writer, step),
+    };
+    let mut out = Vec::with_capacity(BODY_BYTES + 32);
+    while out.len() < BODY_BYTES {
+        out.extend_from_slice(&dice.next().to_le_bytes());
+        out.extend_from_slice(b"and all is well.");
+    }
+    out.truncate(BODY_BYTES);
+    out
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use base::{AccountId, Random, Result};
 use super::load;
 use super::place::{Place, fresh_folder};
 use super::record::{Record, listen};
-use super::verify::{Known, Verdict, verify};
+use super::verify::{Known, Verdict, bodies, verify};
 use crate::postgres;
 
 /// Rounds on one database; then a new one is begun, so that verifying does not grow without bound.
@@ -50,6 +50,8 @@ pub struct Summary {
     pub unsaid: u64,
     /// Letters that were compared.
     pub letters: u64,
+    /// Bodies that were read whole, at the end of each database.
+    pub bodies: u64,
     /// What was lost, wrong, half or twice.
     pub losses: u64,
     /// How long it took.
@@ -64,6 +66,7 @@ impl Summary {
         self.acknowledged += said.steps;
         self.unsaid += verdict.unsaid;
         self.letters += verdict.letters;
+        self.bodies += verdict.bodies;
         self.losses += verdict.losses.len() as u64 + said.faults;
         for loss in verdict.losses.iter().take(20) {
             eprintln!("  LOST {loss}");
@@ -84,13 +87,14 @@ impl Summary {
     pub(crate) fn json(&self, backend: &str, seed: u64) -> String {
         format!(
             "{{\"backend\":\"{backend}\",\"seed\":{seed},\"rounds\":{},\"kills\":{},\"server_kills\":{},\
-             \"acknowledged\":{},\"unsaid\":{},\"letters_compared\":{},\"losses\":{},\"seconds\":{:.1}}}",
+             \"acknowledged\":{},\"unsaid\":{},\"letters_compared\":{},\"bodies_verified\":{},\"losses\":{},\"seconds\":{:.1}}}",
             self.rounds,
             self.kills,
             self.server_kills,
             self.acknowledged,
             self.unsaid,
             self.letters,
+            self.bodies,
             self.losses,
             self.seconds
         )
@@ -169,14 +173,15 @@ struct Said {
 impl World<'_> {
     fn rounds(&mut self, runtime: &tokio::runtime::Runtime, summary: &mut Summary) -> Result<()> {
         let (accounts, mut known) = runtime.block_on(self.begin())?;
-        for _ in 0..ROUNDS_EACH {
+        for number in 1..=ROUNDS_EACH {
             if summary.rounds == self.settings.rounds {
                 break;
             }
             summary.rounds += 1;
             let begun = Instant::now();
             let said = self.child(&mut known, summary.rounds);
-            let verdict = runtime.block_on(self.look(&accounts, &mut known))?;
+            let last = number == ROUNDS_EACH || summary.rounds == self.settings.rounds;
+            let verdict = runtime.block_on(self.look(&accounts, &mut known, last))?;
             summary.take_in(&said, &verdict, begun.elapsed());
         }
         Ok(())
@@ -194,11 +199,15 @@ impl World<'_> {
         Ok((accounts, known))
     }
 
-    async fn look(&self, accounts: &[AccountId], known: &mut Known) -> Result<Verdict> {
+    /// Verifies all; every body only in the `last` round on this database, those that are new in each.
+    async fn look(&self, accounts: &[AccountId], known: &mut Known, last: bool) -> Result<Verdict> {
         let opened = self.place.open().await?;
-        let verdict = verify(&opened, self.settings.seed, accounts, known).await;
+        let mut verdict = verify(&opened, self.settings.seed, accounts, known).await?;
+        if last {
+            bodies(&opened, &mut verdict).await?;
+        }
         opened.close().await;
-        verdict
+        Ok(verdict)
     }
 
     /// One life of the writing process, from its start to its end.

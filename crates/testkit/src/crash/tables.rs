@@ -1,7 +1,8 @@
 //! The tables of the crash test: letters, and how far each writer is.
 
-use kernel::Kind;
+use kernel::{Body, Kind};
 use store::Part;
+use store::blobs::Reference;
 use store::sql::{Bulk, Migration, Type};
 
 const SCHEMA: &str = "
@@ -12,8 +13,10 @@ CREATE TABLE letter (
     writer bigint NOT NULL, -- who wrote it
     step bigint NOT NULL, -- in which step
     text text NOT NULL, -- what it says
+    body_hash {bytes}, -- its body, if it has one
     PRIMARY KEY (account_id, id)
 ) {without_rowid};
+CREATE INDEX letter_body ON letter (body_hash);
 
 -- How far a writer is, written in the transaction of each of its steps.
 CREATE TABLE letter_writer (
@@ -34,8 +37,20 @@ pub(crate) const PART: Part = Part {
 };
 
 /// Letters as a kind of data.
-pub(crate) const KIND: Kind =
-    Kind { name: "letter", table: Some("letter"), bodies: &[], every_version: false, searchable: None };
+pub(crate) const KIND: Kind = Kind {
+    name: "letter",
+    table: Some("letter"),
+    bodies: &[Body { table: "letter", column: "body_hash" }],
+    every_version: false,
+    searchable: None,
+};
+
+/// The rows that name bodies; all are of one organisation.
+pub(crate) const REFERENCE: Reference = Reference {
+    name: "letter",
+    exists: "SELECT 1 FROM letter l WHERE l.body_hash = blob.hash AND blob.organisation_id = 1",
+    list: "SELECT 1, l.body_hash FROM letter l WHERE l.body_hash IS NOT NULL",
+};
 
 /// Adds letters.
 pub(crate) static LETTER: Bulk = Bulk::insert(
@@ -46,5 +61,6 @@ pub(crate) static LETTER: Bulk = Bulk::insert(
         ("writer", Type::Int),
         ("step", Type::Int),
         ("text", Type::Text),
+        ("body_hash", Type::Bytes),
     ],
 );

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use base::{AccountId, Result};
 use store::params;
 
-use super::load;
-use super::place::Opened;
-use super::plan::{State, plan, text};
+use super::load::{self, Found};
+use super::place::{HERE, Opened};
+use super::plan::{Letter, State, body, plan, text};
+use super::tables::REFERENCE;
 
 /// What the watching process knows.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Known {
     pub(crate) acknowledged: Vec<u64>,
     /// The newest mark of each account that was acknowledged.
     pub(crate) marks: BTreeMap<usize, u64>,
+    /// The hashes of the bodies that were looked at.
+    pub(crate) hashes: BTreeMap<(u32, u64), [u8; 32]>,
 }
 
 /// What a verification found.
@@ -27,6 +30,8 @@ pub(crate) struct Verdict {
     pub(crate) losses: Vec<String>,
     /// Letters that were compared.
     pub(crate) letters: u64,
+    /// Bodies that were read whole.
+    pub(crate) bodies: u64,
     /// Steps that were done although the process did not live to say so.
     pub(crate) unsaid: u64,
 }
@@ -61,11 +66,12 @@ pub(crate) async fn verify(
                 difference(state, &there)
             ));
         }
-        let letters = there.boxes.iter().flat_map(BTreeMap::values);
-        for (letter, content) in letters.zip(&found) {
-            let wanted = text(writer.number, letter.step);
-            if content.writer != i64::from(writer.number) || content.text.as_ref() != Some(&wanted) {
-                verdict.losses.push(format!("writer {index}: {wanted} reads {content:?}"));
+        let letters: Vec<Letter> = there.boxes.iter().flat_map(BTreeMap::values).copied().collect();
+        for (letter, content) in letters.iter().zip(&found) {
+            if let Some(loss) =
+                content_loss(opened, seed, writer.number, letter, content, &mut known.hashes).await?
+            {
+                verdict.losses.push(loss);
             }
         }
         verdict.letters += found.len() as u64;
@@ -80,6 +86,46 @@ pub(crate) async fn verify(
         mark(opened, *account, known.marks.get(&index).copied(), &mut verdict).await?;
     }
     Ok(verdict)
+}
+
+/// What is wrong with the content of a letter. A body is read whole when it is seen for the first time.
+async fn content_loss(
+    opened: &Opened,
+    seed: u64,
+    writer: u32,
+    letter: &Letter,
+    content: &Found,
+    hashes: &mut BTreeMap<(u32, u64), [u8; 32]>,
+) -> Result<Option<String>> {
+    let wanted = text(writer, letter.step);
+    if content.writer != i64::from(writer) || content.text.as_ref() != Some(&wanted) {
+        return Ok(Some(format!("{wanted} reads {content:?}")));
+    }
+    let Some(named) = &content.body else { return Ok(None) };
+    let key = (writer, letter.step);
+    let hash = if let Some(hash) = hashes.get(&key) {
+        *hash
+    } else {
+        let body = body(seed, writer, letter.step);
+        let hash = *blake3::hash(&body).as_bytes();
+        hashes.insert(key, hash);
+        match opened.blobs.read(HERE, hash, None).await {
+            Ok(read) if read == body => {}
+            Ok(_) => return Ok(Some(format!("the body of {wanted} is another"))),
+            Err(error) => return Ok(Some(format!("the body of {wanted}: {error:?}"))),
+        }
+        hash
+    };
+    if named[..] == hash { Ok(None) } else { Ok(Some(format!("{wanted} names another body"))) }
+}
+
+/// Reads every body, whatever names it, and looks for containers that nobody knows.
+pub(crate) async fn bodies(opened: &Opened, verdict: &mut Verdict) -> Result<()> {
+    let mut findings = Vec::new();
+    let report = opened.blobs.verify(&[REFERENCE], |finding| findings.push(finding.to_string())).await?;
+    verdict.bodies += report.bodies;
+    verdict.losses.append(&mut findings);
+    Ok(())
 }
 
 /// The newest mark is never pruned.
