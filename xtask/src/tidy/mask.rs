@@ -151,4 +151,25 @@ mod tests {
         check("for\"}\"", "for   ");
         check("let r = br;", "let r = br;");
     }
+
+    #[test]
+    fn braces_balance_in_every_source_of_ours() {
+        let mut folders =
+            vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("crates")];
+        let mut read = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let masked = mask(&std::fs::read_to_string(&path).unwrap());
+                    let count = |brace| masked.matches(brace).count();
+                    assert_eq!(count('{'), count('}'), "{}", path.display());
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 10, "only {read} sources were read");
+    }
 }
