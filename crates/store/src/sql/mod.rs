@@ -28,7 +28,7 @@ pub use group::Locks;
 pub use migrate::{Migration, Part, Step, migrate};
 pub use open::{Backend, OnLock, Store, StoreOptions};
 pub use row::Row;
-pub use schema::Table;
+pub use schema::{Table, tables};
 pub use stats::{Stats, StatsSnapshot};
 pub use tx::{GroupState, Read, Tx};
 pub use value::{Type, Value};

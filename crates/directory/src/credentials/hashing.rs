@@ -1,0 +1,192 @@
+//! Hashing of passwords: slow on purpose, so it runs on threads of its own and a few at a time.
+
+use std::fmt;
+use std::sync::Arc;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use base::{Error, Random, Result, Secret};
+use tokio::sync::Semaphore;
+
+use super::legacy;
+
+/// What hashing a password costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Costs {
+    /// KiB of memory.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Default for Costs {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, passes: 2, lanes: 1 }
+    }
+}
+
+/// The hash of a password as text: argon2id, or one of an older system that is replaced at the next login.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HashedPassword(String);
+
+impl HashedPassword {
+    /// Takes a hash that exists already, from the database or another system.
+    ///
+    /// # Errors
+    /// `Invalid` for a form that is not known.
+    pub fn existing(hash: &str) -> Result<Self> {
+        if hash.len() <= 512 && (hash.starts_with("$argon2id$") || legacy::is_known(hash)) {
+            return Ok(Self(hash.to_owned()));
+        }
+        Err(Error::invalid(
+            "password_hash",
+            "is $argon2id$..., {SSHA}, {SSHA256}, {SSHA512}, {SHA}, {SHA256}, {SHA512} or {CRYPT} with $5$ or $6$",
+        ))
+    }
+
+    /// The text for the database.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for HashedPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashedPassword(***)")
+    }
+}
+
+/// Hashes and verifies. Cheap to clone; clones share the bound on how many run at a time.
+#[derive(Clone)]
+pub struct Hasher {
+    argon2: Argon2<'static>,
+    costs: Costs,
+    places: Arc<Semaphore>,
+    dummy: Arc<str>,
+}
+
+impl Hasher {
+    /// A hasher that runs at most `at_a_time` hashes at once.
+    ///
+    /// # Errors
+    /// `Invalid` for costs that argon2 does not take.
+    pub fn new(costs: Costs, at_a_time: usize, random: &Random) -> Result<Self> {
+        let params = Params::new(costs.memory_kib, costs.passes, costs.lanes, None)
+            .map_err(|_| Error::invalid("password_costs", "are not what argon2 takes; use the defaults"))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let dummy = hash(&argon2, "no such account", random)?;
+        let places = Arc::new(Semaphore::new(at_a_time.max(1)));
+        Ok(Self { argon2, costs, places, dummy: dummy.into() })
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// `Unavailable` when the program ends.
+    pub async fn hash(&self, password: Secret, random: &Random) -> Result<HashedPassword> {
+        let (argon2, random) = (self.argon2.clone(), random.clone());
+        self.run(move || hash(&argon2, password.expose(), &random).map(HashedPassword)).await
+    }
+
+    /// As [`Hasher::hash`], for a thread that may wait.
+    ///
+    /// # Errors
+    /// `Corrupt` when argon2 fails.
+    pub fn hash_blocking(&self, password: &Secret, random: &Random) -> Result<HashedPassword> {
+        hash(&self.argon2, password.expose(), random).map(HashedPassword)
+    }
+
+    /// Whether a password is the one of a hash. Without a hash it takes as long and is wrong, so that nobody
+    /// learns which accounts there are.
+    ///
+    /// # Errors
+    /// `Unavailable` when the program ends.
+    pub async fn verify(&self, password: Secret, hash: Option<String>) -> Result<bool> {
+        let (argon2, dummy) = (self.argon2.clone(), self.dummy.clone());
+        self.run(move || Ok(verify(&argon2, password.expose(), hash.as_deref(), &dummy))).await
+    }
+
+    /// Whether a hash is to be replaced by a new one of the same password: of an older system, or cheaper than
+    /// hashes are made now.
+    pub fn is_outdated(&self, hash: &str) -> bool {
+        let Costs { memory_kib, passes, lanes } = self.costs;
+        !hash.starts_with(&format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}$"))
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let ended = || Error::unavailable("login", "is not possible while the program ends");
+        let place = self.places.clone().acquire_owned().await.map_err(|_| ended())?;
+        tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        })
+        .await
+        .map_err(|_| ended())?
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &str, random: &Random) -> Result<String> {
+    argon2
+        .hash_password_with_salt(password.as_bytes(), &random.bytes::<16>())
+        .map(|hash| hash.to_string())
+        .map_err(|_| Error::corrupt("password", "could not be hashed"))
+}
+
+fn verify(argon2: &Argon2<'_>, password: &str, hash: Option<&str>, dummy: &str) -> bool {
+    match hash {
+        Some(hash) if hash.starts_with("$argon2id$") => {
+            argon2.verify_password(password.as_bytes(), hash).is_ok()
+        }
+        Some(hash) => {
+            // An older hash is quick to verify: the slow one is done as well, or its speed would show that the
+            // account exists.
+            let right = legacy::verify(password, hash);
+            let _ = argon2.verify_password(password.as_bytes(), dummy);
+            right
+        }
+        None => {
+            let _ = argon2.verify_password(password.as_bytes(), dummy);
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cheap() -> Hasher {
+        Hasher::new(Costs { memory_kib: 8, passes: 1, lanes: 1 }, 2, &Random::seeded(1)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_is_its_own_hash_and_no_other() {
+        let hasher = cheap();
+        let hash = hasher.hash(Secret::new("correct horse"), &Random::seeded(2)).await.unwrap();
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
+        assert!(hasher.verify(Secret::new("correct horse"), Some(hash.as_str().to_owned())).await.unwrap());
+        assert!(!hasher.verify(Secret::new("wrong horse"), Some(hash.as_str().to_owned())).await.unwrap());
+        assert!(!hasher.verify(Secret::new("no such account"), None).await.unwrap(), "not even the dummy's");
+        assert_eq!(format!("{hash:?}"), "HashedPassword(***)");
+    }
+
+    #[test]
+    fn a_hash_of_other_costs_or_of_another_system_is_outdated() {
+        let (cheap, usual) = (cheap(), Hasher::new(Costs::default(), 1, &Random::seeded(1)).unwrap());
+        let hash = cheap.hash_blocking(&Secret::new("secret"), &Random::seeded(2)).unwrap();
+        assert!(!cheap.is_outdated(hash.as_str()));
+        assert!(usual.is_outdated(hash.as_str()));
+        assert!(cheap.is_outdated("{SSHA}abc"));
+    }
+
+    #[test]
+    fn only_known_forms_of_hashes_are_taken_over() {
+        assert!(HashedPassword::existing("{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=").is_ok());
+        assert!(HashedPassword::existing("{CRYPT}$6$saltstring$abc").is_ok());
+        for bad in ["secret", "{MD5}abc", "{CRYPT}$1$abc$def", "", "{PLAIN}secret"] {
+            assert_eq!(HashedPassword::existing(bad).unwrap_err().field(), "password_hash", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The directory as doors and commands hold it: changes as commits of the organisation's account, logins, and
+//! what was changed by SQL.
+
+use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Seq, SessionId};
+use kernel::{Batch, CommitInfo, Kernel};
+use store::{Read, Tx};
+
+use crate::credentials::Hasher;
+use crate::edit::{Edit, Note};
+use crate::fields::Given;
+use crate::links;
+use crate::login::{self, Answer, Credentials, LoggedIn};
+use crate::organisations;
+use crate::roles::{self, Place, Verb};
+use crate::sql_changes;
+use crate::throttle::{Network, Throttle};
+
+/// The directory over a kernel. Cheap to clone.
+#[derive(Clone)]
+pub struct Directory {
+    kernel: Kernel,
+    hasher: Hasher,
+    throttle: Throttle,
+}
+
+impl Directory {
+    /// A directory over a kernel whose store was opened with [`crate::PART`].
+    pub fn new(kernel: Kernel, hasher: Hasher) -> Self {
+        Self { kernel, hasher, throttle: Throttle::default() }
+    }
+
+    /// The kernel below.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Hashes and verifies passwords.
+    pub fn hasher(&self) -> &Hasher {
+        &self.hasher
+    }
+
+    /// Reads on one snapshot.
+    ///
+    /// # Errors
+    /// Those of `run`, and `Unavailable`.
+    pub async fn read<T, F>(&self, run: F) -> Result<T>
+    where
+        F: FnOnce(&mut Read<'_>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.kernel.store().read(run).await
+    }
+
+    /// Changes an organisation's directory: one transaction, one commit of the organisation's account. `run` may
+    /// run again.
+    ///
+    /// # Errors
+    /// Those of `run`; `NotFound` for another's organisation.
+    pub async fn edit<T, F>(&self, ctx: &Ctx, organisation: OrganisationId, run: F) -> Result<T>
+    where
+        F: Fn(&mut Edit<'_, '_>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        organisations::require_member(ctx, organisation, "organisation")?;
+        let account = self.read(move |tx| organisations::account(tx, organisation)).await?;
+        let own = ctx.clone();
+        self.kernel
+            .write(&elevated(ctx), account, move |batch| {
+                with_history(batch, |tx| {
+                    let mut edit = Edit::new(tx, &own, organisation);
+                    let done = run(&mut edit)?;
+                    Ok((done, edit.into_notes()))
+                })
+            })
+            .await
+    }
+
+    /// Creates an organisation.
+    ///
+    /// # Errors
+    /// `Forbidden` for all but the program itself, `Invalid`, `Conflict` when the name is taken.
+    pub async fn create_organisation(
+        &self,
+        ctx: &Ctx,
+        name: &str,
+        given: Given<'_>,
+    ) -> Result<OrganisationId> {
+        let (own, name) = (ctx.clone(), name.to_owned());
+        let given: Vec<(String, String)> =
+            given.iter().map(|(field, text)| ((*field).to_owned(), (*text).to_owned())).collect();
+        self.kernel
+            .write_many(&elevated(ctx), Vec::new(), move |many| {
+                let organisation = organisations::reserve(many.tx(), &own, &name)?;
+                let now = own.now_ms();
+                let account = kernel::create_accounts(many.tx(), organisation, "organisation", 1, now)?
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| Error::corrupt("account", "was not made"))?;
+                many.batch(account, |batch| {
+                    with_history(batch, |tx| {
+                        let mut edit = Edit::new(tx, &own, organisation);
+                        let given: Vec<(&str, &str)> =
+                            given.iter().map(|(field, text)| (field.as_str(), text.as_str())).collect();
+                        organisations::create(&mut edit, account, &name, &given)?;
+                        Ok((organisation, edit.into_notes()))
+                    })
+                })
+            })
+            .await
+    }
+
+    /// Tries to log in. Every wrong name or password gets the same answer after the same time.
+    ///
+    /// # Errors
+    /// `Forbidden` when anything is wrong, `Limit` when it has to wait, `TooLarge` for an endless password.
+    pub async fn login(&self, ctx: &Ctx, credentials: Credentials) -> Result<Answer> {
+        let most = ctx.limits.password_bytes;
+        if u64::try_from(credentials.password.expose().len()).unwrap_or(u64::MAX) > most {
+            return Err(Error::too_large("password", format!("has at most {most} bytes")));
+        }
+        let network = credentials.network_address.map(Network::of);
+        let (own, asked) = (ctx.clone(), credentials.clone());
+        let known = self.read(move |tx| login::look_up(tx, &own, &asked, network)).await?;
+        let is_known_network = known.as_ref().is_some_and(|known| known.network_seen_at.is_some());
+        let attempt =
+            self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;
+        let (answer, after) = login::verify(&self.hasher, ctx, &credentials, known, network).await?;
+        if after.is_empty() {
+            self.throttle.take_back(&attempt);
+        } else {
+            let own = ctx.clone();
+            self.kernel
+                .store()
+                .write(Vec::new(), move |tx: &mut Tx<'_>| login::write(tx, &own, &after))
+                .await?;
+            self.throttle.take_back(&attempt);
+        }
+        match answer {
+            Answer::NeedsCode => Ok(Answer::NeedsCode),
+            Answer::LoggedIn(logged_in) => {
+                let (own, account) = (ctx.clone(), logged_in.actor.account);
+                let subjects =
+                    self.read(move |tx| links::subjects(tx, account, own.limits.member_depth)).await?;
+                let actor = Actor { subjects: subjects.into(), ..logged_in.actor };
+                Ok(Answer::LoggedIn(LoggedIn { actor, ..logged_in }))
+            }
+        }
+    }
+
+    /// The actor of an account with its groups, for a session that goes on.
+    ///
+    /// # Errors
+    /// `NotFound` when the directory has no such account.
+    pub async fn actor(&self, ctx: &Ctx, account: AccountId) -> Result<Actor> {
+        let own = ctx.clone();
+        self.read(move |tx| login::actor(tx, &own, account)).await
+    }
+
+    /// A page of the history of an organisation's directory, newest first, before the commit `before`. What others
+    /// changed by SQL is in it up to now.
+    ///
+    /// # Errors
+    /// `Forbidden` without the right `audit.read` on all of it, `NotFound` for another's organisation.
+    pub async fn history(
+        &self,
+        ctx: &Ctx,
+        organisation: OrganisationId,
+        before: Seq,
+        limit: u64,
+    ) -> Result<Vec<CommitInfo>> {
+        let own = ctx.clone();
+        let account = self
+            .read(move |tx| {
+                let place = Place::organisation(organisation);
+                roles::require(tx, &own, Verb::AuditRead, &place, "organisation")?;
+                organisations::account(tx, organisation)
+            })
+            .await?;
+        self.absorb_sql_changes(ctx).await?;
+        self.kernel.read(&elevated(ctx), move |view| view.history(account, before, limit)).await
+    }
+
+    /// Moves changes that others made by SQL into the history; how many. A job calls this every few seconds, and
+    /// whoever reads the history does before.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn absorb_sql_changes(&self, ctx: &Ctx) -> Result<usize> {
+        let own = ctx.with_actor(Actor::system(), Door::Sql, SessionId(0));
+        let mut count = 0;
+        for organisation in self.read(sql_changes::waiting).await? {
+            loop {
+                let absorbed = self.edit(&own, organisation, sql_changes::absorb).await?;
+                count += absorbed;
+                if absorbed == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// The kernel asks for no grant on the organisation's account: the rights of the directory are [`crate::roles`].
+/// The history still names who it was.
+fn elevated(ctx: &Ctx) -> Ctx {
+    Ctx { actor: Actor { system: true, ..ctx.actor.clone() }, ..ctx.clone() }
+}
+
+fn with_history<'c, T>(
+    batch: &mut Batch<'_, 'c>,
+    run: impl FnOnce(&mut Tx<'c>) -> Result<(T, Vec<Note>)>,
+) -> Result<T> {
+    let (done, notes) = run(batch.tx())?;
+    for Note { noun, id, what, detail } in notes {
+        batch.words(format!("{noun} {id} {}: {detail}", what.name()));
+    }
+    Ok(done)
+}
