@@ -19,6 +19,7 @@ mod replay;
 mod retention;
 mod rights;
 mod rows;
+mod search;
 mod verbs;
 
 pub use accounts::{create_accounts, lock_accounts};
@@ -33,6 +34,7 @@ pub use read::{CollectionChange, CollectionInfo, CommitInfo, Item, ItemChange, V
 pub use retention::{Keep, Pruned};
 pub use rights::{Right, Rights};
 pub use rows::on_lock;
+pub use search::{Found, Hit, Lag, Scope, Search};
 pub use verbs::{Change, Kernel, Many};
 
 use store::Part;

@@ -8,4 +8,6 @@ mod isolation;
 mod manual;
 mod model;
 mod push;
+mod search;
+mod search_model;
 mod verbs;

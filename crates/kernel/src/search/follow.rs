@@ -1,0 +1,295 @@
+//! The follower: puts what changed into the index, account by account.
+//!
+//! An account is held by one follower at a time. Its cursor moves only after everything up to that commit is in
+//! the index; what is in it beyond the cursor does no harm, since searches read behind the cursor directly.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use base::{AccountId, Error, Meaning, Result, Seq};
+use store::params;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::index::Doc;
+use super::source::{self, Place};
+use super::words::words;
+use super::{Inner, Search};
+use crate::push::{Push, Subscription};
+
+/// Commits that come together are indexed together.
+const GATHER: Duration = Duration::from_millis(25);
+/// The accounts are looked through this often for commits of processes that went away.
+const LOOK_THROUGH_EVERY: Duration = Duration::from_mins(10);
+/// After a failure nothing is tried for so long.
+const FAILURE_WAIT: Duration = Duration::from_secs(2);
+/// What another node is at is looked at again after so long.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+const ACCOUNTS_AT_ONCE: usize = 8;
+const PAGE: usize = 500;
+/// Contents that are read and written together, by count and by size.
+const CHUNK_DOCS: usize = 100;
+const CHUNK_BYTES: i64 = 4 << 20;
+const ACCOUNT_PAGE: i64 = 1_000;
+
+/// What became of an account.
+enum Step {
+    Done,
+    /// Another node is at it.
+    Busy,
+}
+
+pub(super) async fn follow(weak: Weak<Inner>, mut heard: Subscription) {
+    let mut look_at = Instant::now();
+    loop {
+        let Some(inner) = weak.upgrade() else { return };
+        if Instant::now() >= look_at {
+            inner.state().look_through = true;
+            look_at = Instant::now() + LOOK_THROUGH_EVERY;
+        }
+        let clean = inner.work_off(&mut heard).await;
+        inner.progress.send_modify(|count| *count += 1);
+        let wake = inner.wake.clone();
+        // While we wait, whoever opened the index may drop it.
+        drop(inner);
+        if !clean {
+            tokio::time::sleep(FAILURE_WAIT).await;
+            continue;
+        }
+        let push = tokio::select! {
+            push = heard.next() => Some(push),
+            () = wake.notified() => None,
+            () = tokio::time::sleep_until(look_at) => None,
+        };
+        let Some(inner) = weak.upgrade() else { return };
+        if let Some(push) = push {
+            inner.hear(push);
+            drop(inner);
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+}
+
+impl Inner {
+    fn hear(&self, push: Push) {
+        match push {
+            Push::Missed => self.state().look_through = true,
+            Push::Changed(change) => self.note(change.account, Seq(change.seq.0 - 1), change.seq),
+        }
+    }
+
+    /// Indexes until nothing is missing; whether all went well.
+    async fn work_off(self: &Arc<Self>, heard: &mut Subscription) -> bool {
+        let mut tasks: JoinSet<(AccountId, Result<Step>)> = JoinSet::new();
+        let mut clean = true;
+        loop {
+            while let Some(push) = heard.try_next() {
+                self.hear(push);
+            }
+            let look_through = self.state().look_through;
+            if look_through && let Err(error) = self.look_through().await {
+                tracing::warn!(?error, "the accounts could not be looked through for the search index");
+                clean = false;
+            }
+            while clean && tasks.len() < ACCOUNTS_AT_ONCE {
+                let mut state = self.state();
+                let busy = &state.at_work;
+                let next = state.behind.keys().find(|account| !busy.contains_key(account)).copied();
+                let Some((account, (_, head))) = next.and_then(|account| state.behind.remove_entry(&account))
+                else {
+                    break;
+                };
+                state.at_work.insert(account, head);
+                drop(state);
+                let inner = self.clone();
+                tasks.spawn(async move { (account, inner.step(account).await) });
+            }
+            match tasks.join_next().await {
+                Some(Ok((account, done))) => clean &= self.ended(account, done),
+                Some(Err(error)) => {
+                    tracing::error!(%error, "indexing for search broke off");
+                    clean = false;
+                }
+                None => break,
+            }
+        }
+        // What broke off is found again by looking through.
+        let mut state = self.state();
+        if !state.at_work.is_empty() {
+            state.at_work.clear();
+            state.look_through = true;
+        }
+        clean
+    }
+
+    fn ended(self: &Arc<Self>, account: AccountId, done: Result<Step>) -> bool {
+        let mut state = self.state();
+        let head = state.at_work.remove(&account);
+        let clean = match done {
+            Ok(Step::Done) => true,
+            Ok(Step::Busy) => {
+                // It may have begun before our newest commit.
+                let (inner, head) = (self.clone(), head.unwrap_or_default());
+                tokio::spawn(async move {
+                    tokio::time::sleep(BUSY_WAIT).await;
+                    inner.note(account, Seq(head.0 - 1), head);
+                });
+                true
+            }
+            Err(error) => {
+                tracing::warn!(?error, %account, "an account could not be indexed for search");
+                state.failures += 1;
+                let head = head.unwrap_or_default();
+                let known = state.behind.entry(account).or_insert((Seq(head.0 - 1), head));
+                known.1 = known.1.max(head);
+                false
+            }
+        };
+        drop(state);
+        self.progress.send_modify(|count| *count += 1);
+        clean
+    }
+
+    /// Compares the cursors of all accounts with their histories, page by page.
+    async fn look_through(&self) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let sql = "SELECT id, seq FROM account WHERE id > $1 ORDER BY id LIMIT $2";
+            let accounts = self.kernel.store().read(move |tx| {
+                tx.query(sql, params![after, ACCOUNT_PAGE], |row| Ok((row.int(0)?, row.int(1)?)))
+            });
+            let accounts = accounts.await?;
+            let Some(&(last, _)) = accounts.last() else { break };
+            let cursors: BTreeMap<i64, i64> = self.index.cursors(after, last).await?.into_iter().collect();
+            for (account, head) in accounts {
+                let cursor = cursors.get(&account).copied().unwrap_or(0);
+                if cursor < head {
+                    self.note(AccountId(account), Seq(cursor), Seq(head));
+                }
+            }
+            after = last;
+        }
+        self.state().look_through = false;
+        Ok(())
+    }
+
+    async fn step(&self, account: AccountId) -> Result<Step> {
+        let Some(cursor) = self.index.begin(account).await? else { return Ok(Step::Busy) };
+        match self.catch_up(account, cursor).await {
+            // Another node took it over, after we were away for long.
+            Err(error) if error.meaning() == Meaning::Conflict => Ok(Step::Busy),
+            Err(error) => {
+                if let Err(more) = self.index.release(account).await {
+                    tracing::debug!(?more, "the hold on an account runs out");
+                }
+                Err(error)
+            }
+            Ok(()) => Ok(Step::Done),
+        }
+    }
+
+    async fn catch_up(&self, account: AccountId, cursor: Seq) -> Result<()> {
+        let mut since = cursor;
+        let head = self.kernel.store().read(move |tx| source::head(tx, account)).await?;
+        let (head, floor) = head.unwrap_or_default();
+        if since < floor && since > Seq(0) {
+            // Which contents went is no longer known: the account is indexed anew.
+            self.index.forget(account).await?;
+            since = Seq(0);
+        }
+        let store = self.kernel.store();
+        let collections = store.read(move |tx| source::collections(tx, account, since)).await?;
+        for collection in collections {
+            let mut after = (since.0, i64::MAX);
+            loop {
+                let page = store
+                    .read(move |tx| {
+                        let page = source::changed(tx, account, collection, after, PAGE)?;
+                        let mut objects: Vec<i64> = page.iter().map(|moved| moved.object).collect();
+                        objects.sort_unstable();
+                        objects.dedup();
+                        let places = source::places(tx, account, &objects)?;
+                        Ok((page, objects, places))
+                    })
+                    .await?;
+                let (page, objects, places) = page;
+                let Some(last) = page.last() else { break };
+                after = (last.changed_seq, last.id);
+                self.take_in(account, objects, places).await?;
+                if page.len() < PAGE {
+                    break;
+                }
+            }
+        }
+        self.index.put(account, Vec::new(), Vec::new(), Some(head)).await
+    }
+
+    /// Brings what the index has of these objects up to date.
+    async fn take_in(&self, account: AccountId, objects: Vec<i64>, places: Vec<Place>) -> Result<()> {
+        let known = self.index.known(account, objects).await?;
+        // Of a content that lies in several places, the newest text counts.
+        let mut wanted: BTreeMap<i64, Place> = BTreeMap::new();
+        for place in places {
+            let slot = wanted.entry(place.content).or_insert(place);
+            if place.content_seq > slot.content_seq {
+                *slot = place;
+            }
+        }
+        let gone: Vec<i64> = known
+            .iter()
+            .map(|(content, ..)| *content)
+            .filter(|content| !wanted.contains_key(content))
+            .collect();
+        for (content, _, content_seq) in &known {
+            if wanted.get(content).is_some_and(|place| place.content_seq <= *content_seq) {
+                wanted.remove(content);
+            }
+        }
+        if !gone.is_empty() {
+            self.index.put(account, Vec::new(), gone, None).await?;
+        }
+        let mut chunk = Vec::new();
+        let mut bytes = 0;
+        for place in wanted.into_values() {
+            bytes += place.size;
+            chunk.push(place);
+            if chunk.len() >= CHUNK_DOCS || bytes >= CHUNK_BYTES {
+                self.put_chunk(account, std::mem::take(&mut chunk)).await?;
+                bytes = 0;
+            }
+        }
+        if chunk.is_empty() { Ok(()) } else { self.put_chunk(account, chunk).await }
+    }
+
+    async fn put_chunk(&self, account: AccountId, chunk: Vec<Place>) -> Result<()> {
+        let kernel = self.kernel.clone();
+        let read = self.kernel.store().read(move |tx| {
+            let texts = source::texts(tx, account, kernel.kinds(), &chunk)?;
+            Ok((chunk, texts))
+        });
+        let (chunk, texts) = read.await?;
+        let limit = self.ctx.limits.search_text_bytes;
+        let docs = tokio::task::spawn_blocking(move || {
+            let doc = |place: Place| {
+                let words: BTreeSet<String> = words(texts.get(&place.content)?, limit).into_iter().collect();
+                let Place { content, content_seq, object, .. } = place;
+                Some(Doc { content, object: object.0, content_seq, words })
+            };
+            chunk.into_iter().filter_map(doc).collect::<Vec<_>>()
+        });
+        let docs =
+            docs.await.map_err(|e| Error::corrupt("text", "could not be read into words").with_source(e))?;
+        let count = docs.len() as u64;
+        self.index.put(account, docs, Vec::new(), None).await?;
+        self.state().indexed += count;
+        Ok(())
+    }
+}
+
+impl Search {
+    /// Indexes an account now if it is behind, for a search that waits for it.
+    pub(super) fn hurry(&self, account: AccountId, from: Seq, head: Seq) {
+        self.0.note(account, from, head);
+    }
+}
