@@ -6,6 +6,7 @@ use store::{Tx, params};
 
 use crate::chain;
 use crate::rows::{AccountRow, Rows};
+use crate::verbs::Kernel;
 
 static INSERT: Bulk = Bulk::insert(
     "account",
@@ -77,4 +78,31 @@ pub fn lock_accounts(tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<()> {
     }
     missing.sort_unstable();
     crate::rows::on_lock(tx, &missing.into())
+}
+
+impl Kernel {
+    /// A page of all accounts by their numbers, from after one on.
+    pub async fn accounts(&self, after: AccountId, limit: u64) -> Result<Vec<AccountId>> {
+        let sql = "SELECT id FROM account WHERE id > $1 ORDER BY id LIMIT $2";
+        self.page_of_accounts(sql, after, limit).await
+    }
+
+    /// The same of those that changed since their last mark.
+    pub async fn accounts_changed_since_mark(&self, after: AccountId, limit: u64) -> Result<Vec<AccountId>> {
+        let sql = "SELECT id FROM account WHERE id > $1 AND seq > mark_seq ORDER BY id LIMIT $2";
+        self.page_of_accounts(sql, after, limit).await
+    }
+
+    async fn page_of_accounts(
+        &self,
+        sql: &'static str,
+        after: AccountId,
+        limit: u64,
+    ) -> Result<Vec<AccountId>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let run = move |tx: &mut store::Read<'_>| {
+            tx.query(sql, params![after, limit], |row| Ok(AccountId(row.int(0)?)))
+        };
+        self.store().read(run).await
+    }
 }
