@@ -132,6 +132,24 @@ pub fn below(
     )
 }
 
+/// The path of a unit, such as `Sciences/Physics`.
+///
+/// # Errors
+/// `NotFound`.
+pub fn path(tx: &mut Read<'_>, organisation: OrganisationId, id: i64) -> Result<String> {
+    let mut unit = load(tx, organisation, id)?;
+    let mut path = unit.name;
+    // Deeper than any tree can be: a ring made by SQL must not hang its reader.
+    for _ in 0..64 {
+        if unit.parent_id == 0 {
+            break;
+        }
+        unit = load(tx, organisation, unit.parent_id)?;
+        path = format!("{}/{path}", unit.name);
+    }
+    Ok(path)
+}
+
 /// The unit at a path such as `Sciences/Physics`.
 ///
 /// # Errors

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base::{Error, Random, Result, Secret};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 use super::legacy;
@@ -103,8 +106,8 @@ impl Hasher {
     /// # Errors
     /// `Unavailable` when the program ends.
     pub async fn verify(&self, password: Secret, hash: Option<String>) -> Result<bool> {
-        let (argon2, dummy) = (self.argon2.clone(), self.dummy.clone());
-        self.run(move || Ok(verify(&argon2, password.expose(), hash.as_deref(), &dummy))).await
+        let dummy = self.dummy.clone();
+        self.run(move || Ok(verify(password.expose(), hash.as_deref(), &dummy))).await
     }
 
     /// Whether a hash is to be replaced by a new one of the same password: of an older system, or cheaper than
@@ -127,27 +130,74 @@ impl Hasher {
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &str, random: &Random) -> Result<String> {
-    argon2
-        .hash_password_with_salt(password.as_bytes(), &random.bytes::<16>())
-        .map(|hash| hash.to_string())
-        .map_err(|_| Error::corrupt("password", "could not be hashed"))
+/// KiB of memory of the dearest hash that is verified.
+const MOST_MEMORY_KIB: u32 = 1 << 20;
+/// Passes of the dearest hash that is verified.
+const MOST_PASSES: u32 = 64;
+
+/// Room for the memory of one hash. From 32 MiB on the usual allocator gives memory back to the system as soon as
+/// it is free; 19 MiB it would keep for every thread that hashed once. What is not used of the room costs nothing.
+const ROOM_BLOCKS: usize = 33 * 1_024;
+
+/// Hashes into 32 bytes; nothing when the costs or the salt are none that argon2 takes.
+fn digest(argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Option<[u8; 32]> {
+    let blocks = argon2.params().block_count();
+    let mut memory = Vec::with_capacity(blocks.max(ROOM_BLOCKS));
+    memory.resize(blocks, Block::default());
+    let mut out = [0; 32];
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, memory).ok()?;
+    Some(out)
 }
 
-fn verify(argon2: &Argon2<'_>, password: &str, hash: Option<&str>, dummy: &str) -> bool {
+fn hash(argon2: &Argon2<'_>, password: &str, random: &Random) -> Result<String> {
+    let salt = random.bytes::<16>();
+    let digest =
+        digest(argon2, password, &salt).ok_or_else(|| Error::corrupt("password", "could not be hashed"))?;
+    let params = argon2.params();
+    Ok(format!(
+        "$argon2id$v=19$m={},t={},p={}${}${}",
+        params.m_cost(),
+        params.t_cost(),
+        params.p_cost(),
+        STANDARD_NO_PAD.encode(salt),
+        STANDARD_NO_PAD.encode(digest)
+    ))
+}
+
+/// Whether a password has an argon2id hash, at the costs that the hash names.
+fn matches(password: &str, hash: &str) -> bool {
+    recompute(password, hash).is_some_and(|(computed, stored)| computed.ct_eq(&stored).into())
+}
+
+/// What the password hashes to with the salt and costs of `hash`, and what `hash` says.
+fn recompute(password: &str, hash: &str) -> Option<([u8; 32], Vec<u8>)> {
+    let mut parts = hash.strip_prefix("$argon2id$v=19$")?.split('$');
+    let (costs, salt, stored) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut costs = costs.split(',');
+    let mut cost = |name: &str| costs.next()?.strip_prefix(name)?.parse::<u32>().ok();
+    let (memory_kib, passes, lanes) = (cost("m=")?, cost("t=")?, cost("p=")?);
+    // A hash that was imported may name any costs; one login must not take the whole machine.
+    if memory_kib > MOST_MEMORY_KIB || passes > MOST_PASSES {
+        return None;
+    }
+    let params = Params::new(memory_kib, passes, lanes, None).ok()?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let computed = digest(&argon2, password, &STANDARD_NO_PAD.decode(salt).ok()?)?;
+    Some((computed, STANDARD_NO_PAD.decode(stored).ok()?))
+}
+
+fn verify(password: &str, hash: Option<&str>, dummy: &str) -> bool {
     match hash {
-        Some(hash) if hash.starts_with("$argon2id$") => {
-            argon2.verify_password(password.as_bytes(), hash).is_ok()
-        }
+        Some(hash) if hash.starts_with("$argon2id$") => matches(password, hash),
         Some(hash) => {
             // An older hash is quick to verify: the slow one is done as well, or its speed would show that the
             // account exists.
             let right = legacy::verify(password, hash);
-            let _ = argon2.verify_password(password.as_bytes(), dummy);
+            matches(password, dummy);
             right
         }
         None => {
-            let _ = argon2.verify_password(password.as_bytes(), dummy);
+            matches(password, dummy);
             false
         }
     }
@@ -179,6 +229,19 @@ mod tests {
         assert!(!cheap.is_outdated(hash.as_str()));
         assert!(usual.is_outdated(hash.as_str()));
         assert!(cheap.is_outdated("{SSHA}abc"));
+    }
+
+    #[test]
+    fn the_hash_of_the_reference_program_is_verified() {
+        // The test vector of the reference implementation: password "password", salt "somesalt".
+        let hash = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        assert!(matches("password", hash));
+        assert!(!matches("differentpassword", hash));
+        for broken in
+            ["$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ", "$argon2id$v=19$m=99999999,t=2,p=1$c29tZXNhbHQ$AA"]
+        {
+            assert!(!matches("password", broken));
+        }
     }
 
     #[test]
