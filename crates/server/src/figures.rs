@@ -2,12 +2,19 @@
 
 use httpd::metrics::{Figures, Metrics};
 
+use kernel::Search;
+
+use crate::chores::Chores;
 use crate::node::Node;
 
-/// Adds what the database, the jobs and the search index tell about themselves.
-pub fn measure(metrics: &mut Metrics, node: &Node) {
+/// Adds what the database and the jobs tell about themselves.
+pub fn measure(metrics: &mut Metrics, node: &Node, chores: Chores, index: Search) {
     let node = node.clone();
-    metrics.add(move |figures| store(figures, &node));
+    metrics.add(move |figures| {
+        store(figures, &node);
+        jobs(figures, &chores);
+        search(figures, &index);
+    });
 }
 
 #[expect(clippy::cast_precision_loss, reason = "queue lengths fit a float")]
@@ -17,11 +24,36 @@ fn store(figures: &mut Figures, node: &Node) {
     }
     let (writes, reads) = node.store().waiting();
     for (kind, waiting) in [("write", writes), ("read", reads)] {
-        figures.gauge(
-            "store_waiting",
-            "Transactions that wait for the database now",
-            &[("kind", kind)],
-            waiting as f64,
-        );
+        let labels = &[("kind", kind)];
+        figures.gauge("store_waiting", "Transactions that wait for the database now", labels, waiting as f64);
     }
+}
+
+fn jobs(figures: &mut Figures, chores: &Chores) {
+    for queue in chores.counters() {
+        let outcomes = [
+            ("finished", queue.finished),
+            ("failed", queue.failed),
+            ("died", queue.died),
+            ("lost", queue.lost),
+        ];
+        for (outcome, count) in outcomes {
+            let labels = &[("queue", queue.queue), ("outcome", outcome)];
+            figures.counter("jobs", "Runs of jobs on this node by what became of them", labels, count);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts fit a float")]
+fn search(figures: &mut Figures, index: &Search) {
+    let lag = index.lag();
+    figures.gauge(
+        "search_lag_accounts",
+        "Accounts that the search index is behind",
+        &[],
+        lag.accounts as f64,
+    );
+    figures.gauge("search_lag_commits", "Commits that the search index is behind", &[], lag.commits as f64);
+    figures.counter("search_indexed", "Contents put into the search index", &[], lag.indexed);
+    figures.counter("search_failures", "Times an account could not be indexed", &[], lag.failures);
 }

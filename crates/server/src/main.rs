@@ -3,10 +3,11 @@
 //! The only crate that reads the environment. Everything it can do to data it does through the functions of
 //! the floors below, which the doors call too.
 
-#![allow(dead_code, reason = "the commands that use the frame follow with the floors below")]
-
+mod bodies;
+mod chores;
 mod cli;
 mod config;
+mod demo;
 mod failure;
 mod figures;
 mod folder;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use base::{Clock, Ctx, Error, Limits, Random, Result};
+use base::{Actor, Clock, Ctx, Door, Error, Limits, Random, Result, SessionId};
+use directory::Directory;
+use directory::credentials::{Costs, Hasher};
 use kernel::Kernel;
 use store::sql::Step;
 use store::{Backend, Part, Store, StoreOptions, params};
@@ -15,7 +17,7 @@ use crate::{folder, key};
 
 /// The tables of all floors, each after those that it refers to.
 pub fn parts() -> Vec<Part> {
-    vec![kernel::PART]
+    vec![store::jobs::PART, store::BLOBS, kernel::PART, directory::PART]
 }
 
 /// The floors below, open.
@@ -23,6 +25,8 @@ pub fn parts() -> Vec<Part> {
 pub struct Node {
     /// Accounts and their history, over the database.
     pub kernel: Kernel,
+    /// Organisations, people and what they may.
+    pub directory: Directory,
     /// The program itself, with the limits in force.
     pub ctx: Ctx,
 }
@@ -34,7 +38,14 @@ impl Node {
         let ctx = Ctx::system(Clock::system(), Random::system(), limits.clone());
         let key = key::open(config, &ctx.random).await?;
         let store = Store::open(options(config, parts(), limits)?).await?;
-        Ok(Self { kernel: Kernel::new(store, Vec::new(), key), ctx })
+        let kernel = Kernel::new(store, Vec::new(), key);
+        let directory = Directory::new(kernel.clone(), hasher(config, &ctx.random)?);
+        Ok(Self { kernel, directory, ctx })
+    }
+
+    /// An administrator at the machine: every right, through the door of the command line.
+    pub fn at_the_machine(&self) -> Ctx {
+        self.ctx.with_actor(Actor::system(), Door::Cli, SessionId(0))
     }
 
     /// The database.
@@ -46,6 +57,18 @@ impl Node {
     pub async fn close(&self) {
         self.store().close().await;
     }
+}
+
+/// Hashes passwords at the cost that the configuration says.
+fn hasher(config: &Config, random: &Random) -> Result<Hasher> {
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let passwords = &config.passwords;
+    let costs = Costs {
+        memory_kib: count(passwords.memory_kib),
+        passes: count(passwords.passes),
+        lanes: count(passwords.lanes),
+    };
+    Hasher::new(costs, usize::try_from(passwords.at_a_time).unwrap_or(1), random)
 }
 
 /// What a store is opened with, for `parts`.

@@ -8,15 +8,17 @@ use base::{Error, Random, Result};
 use httpd::health::Health;
 use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
-use store::params;
+use kernel::Search;
+use store::{Blobs, params};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::chores::Chores;
 use crate::config::Config;
 use crate::folder::{self, Served};
 use crate::node::{self, Node};
-use crate::{figures, process};
+use crate::{bodies, figures, process};
 
 /// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
 pub struct Running {
@@ -25,6 +27,10 @@ pub struct Running {
     /// Where health and figures are served, when not there.
     pub metrics: Option<SocketAddr>,
     node: Node,
+    blobs: Blobs,
+    search: Search,
+    chores: Chores,
+    drain_time: Duration,
     health: Arc<Health>,
     stop: Stop,
     tasks: JoinSet<Result<()>>,
@@ -56,18 +62,38 @@ impl Signals {
     }
 }
 
-/// Opens everything and listens.
-pub async fn start(config: &Config) -> Result<Running> {
-    let folder = folder::serve(&config.top.data_dir)?;
-    let node = Node::open(config).await?;
-    let mut metrics = Metrics::new();
-    process::measure(&mut metrics);
-    figures::measure(&mut metrics, &node);
-    listen(config, metrics, health(&node), Vec::new(), (folder, node)).await
+/// A node that is open and does not answer yet.
+pub struct Opened {
+    /// The floors below.
+    pub node: Node,
+    blobs: Blobs,
+    search: Search,
+    folder: Served,
+}
+
+impl Opened {
+    /// Takes the data folder and opens what is below; the tables are brought up to date.
+    pub async fn open(config: &Config) -> Result<Self> {
+        let folder = folder::serve(&config.top.data_dir)?;
+        let node = Node::open(config).await?;
+        let blobs = bodies::open(&node, config).await?;
+        let search = Search::open(&node.kernel, &node.ctx, &config.top.data_dir).await?;
+        Ok(Self { node, blobs, search, folder })
+    }
+
+    /// Starts the jobs and opens the doors.
+    pub async fn listen(self, config: &Config) -> Result<Running> {
+        let chores = Chores::start(&self.node, &self.blobs, config).await?;
+        let mut metrics = Metrics::new();
+        process::measure(&mut metrics);
+        figures::measure(&mut metrics, &self.node, chores.clone(), self.search.clone());
+        let health = health(&self.node, bodies::place(config));
+        listen(config, metrics, health, Vec::new(), self, chores).await
+    }
 }
 
 /// What must work before this node is sent requests.
-fn health(node: &Node) -> Health {
+fn health(node: &Node, place: bodies::Place) -> Health {
     let mut health = Health::default();
     let store = node.store().clone();
     health.add("store", move || {
@@ -79,6 +105,10 @@ fn health(node: &Node) -> Health {
         let store = store.clone();
         async move { node::is_current(&store).await }
     });
+    health.add("blobs", move || {
+        let place = place.clone();
+        async move { bodies::takes_bodies(&place).await }
+    });
     health
 }
 
@@ -87,7 +117,8 @@ async fn listen(
     metrics: Metrics,
     health: Health,
     doors: Vec<Mount>,
-    (folder, node): (Served, Node),
+    Opened { node, blobs, search, folder }: Opened,
+    chores: Chores,
 ) -> Result<Running> {
     let (metrics, health, stop) = (Arc::new(metrics), Arc::new(health), Stop::default());
     let options = Options {
@@ -95,11 +126,12 @@ async fn listen(
         body_bytes: config.limits.request_body_bytes,
         request_time: Duration::from_secs(config.http.request_seconds),
     };
+    let drain_time = Duration::from_secs(config.http.drain_seconds);
     let bounds = Listening {
         connections: config.limits.http_connections,
         header_bytes: config.http.header_bytes,
         header_time: Duration::from_secs(config.http.header_seconds),
-        drain_time: Duration::from_secs(config.http.drain_seconds),
+        drain_time,
         metrics: metrics.clone(),
     };
     let observability = |site: Site| site.mount_observability(health.clone(), config.metrics.token.clone());
@@ -118,7 +150,20 @@ async fn listen(
     let (listener, http) = bind("http.listen", config.http.listen).await?;
     tasks.spawn(httpd::serve(listener, site.build(), bounds, stop.clone()));
     tracing::info!(%http, version = process::VERSION, "serving");
-    Ok(Running { http, metrics: metrics_address, node, health, stop, tasks, signals, _folder: folder })
+    Ok(Running {
+        http,
+        metrics: metrics_address,
+        node,
+        blobs,
+        search,
+        chores,
+        drain_time,
+        health,
+        stop,
+        tasks,
+        signals,
+        _folder: folder,
+    })
 }
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
@@ -152,6 +197,9 @@ impl Running {
                 () = self.signals.received() => break,
             }
         }
+        self.chores.stop(self.drain_time).await;
+        self.search.close().await;
+        self.blobs.close().await;
         self.node.close().await;
         tracing::info!("stopped");
         outcome

@@ -1,7 +1,11 @@
 //! The command line: one file a family of commands, over the same functions as the doors.
 
+mod audit;
+mod check;
 mod config;
 mod confirm;
+mod demo;
+mod directory;
 mod generate;
 mod migrate;
 mod output;
@@ -11,6 +15,7 @@ mod serve;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ::directory::entries::Kind;
 use base::Error;
 use clap::{Args, Parser, Subcommand};
 
@@ -46,6 +51,9 @@ struct Global {
     /// Output for programs: one JSON object a line
     #[arg(long, global = true)]
     json: bool,
+    /// The organisation; needed where there are several
+    #[arg(long, global = true, value_name = "NAME")]
+    org: Option<String>,
     /// Do what is asked without asking back
     #[arg(long, global = true)]
     yes: bool,
@@ -58,6 +66,44 @@ enum Command {
     /// Look at the configuration, check it, or write a file to start from
     #[command(subcommand)]
     Config(config::Command),
+    /// Organisations
+    #[command(subcommand)]
+    Org(directory::organisation::Command),
+    /// Domains of mail
+    #[command(subcommand)]
+    Domain(directory::domain::Command),
+    /// People
+    #[command(subcommand)]
+    User(directory::person::Command),
+    /// Groups: people with rights and mail in common
+    #[command(subcommand)]
+    Group(directory::group::Command),
+    /// Distribution lists
+    #[command(subcommand)]
+    List(directory::group::Command),
+    /// Aliases with several targets
+    #[command(subcommand)]
+    Alias(directory::group::AliasCommand),
+    /// Shared mailboxes
+    #[command(subcommand)]
+    Shared(directory::entry::OwnCommand),
+    /// Rooms, vehicles, equipment
+    #[command(subcommand)]
+    Resource(directory::entry::OwnCommand),
+    /// Classes of service
+    #[command(subcommand)]
+    Cos(directory::class::Command),
+    /// Units that people stand in
+    #[command(subcommand)]
+    Unit(directory::unit::Command),
+    /// Tell who receives mail for an address
+    Resolve(directory::resolve::Arguments),
+    /// Tell who did what, and when
+    Audit(audit::Arguments),
+    /// Verify counters, hashes, references and histories
+    Check(check::Arguments),
+    /// Run a server with a sample organisation, made at the first start in a folder
+    Demo(demo::Arguments),
     /// Bring the tables of the database up to date, or tell what that would do
     Migrate(migrate::Arguments),
     /// Print a generated file of the documentation
@@ -66,7 +112,7 @@ enum Command {
 }
 
 /// What a command works with.
-struct Session {
+pub struct Session {
     global: Global,
     out: Output,
 }
@@ -85,8 +131,8 @@ impl Session {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let Arguments { global, command } = Arguments::parse();
-    let session = Session { out: Output::new(global.json), global };
-    match run(&session, command) {
+    let mut session = Session { out: Output::new(global.json), global };
+    match run(&mut session, command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             match (&failure, session.global.json) {
@@ -99,9 +145,23 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(session: &Session, command: Command) -> Result<(), Failure> {
+fn run(session: &mut Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(session),
+        Command::Org(command) => directory::organisation::run(session, command),
+        Command::Domain(command) => directory::domain::run(session, command),
+        Command::User(command) => directory::person::run(session, command),
+        Command::Group(command) => directory::group::run(session, Kind::Group, command),
+        Command::List(command) => directory::group::run(session, Kind::List, command),
+        Command::Alias(command) => directory::group::run_alias(session, command),
+        Command::Shared(command) => directory::entry::run_own(session, Kind::Shared, command),
+        Command::Resource(command) => directory::entry::run_own(session, Kind::Resource, command),
+        Command::Cos(command) => directory::class::run(session, command),
+        Command::Unit(command) => directory::unit::run(session, command),
+        Command::Resolve(arguments) => directory::resolve::run(session, &arguments),
+        Command::Audit(arguments) => audit::run(session, &arguments),
+        Command::Check(arguments) => check::run(session, &arguments),
+        Command::Demo(arguments) => demo::run(session, &arguments),
         Command::Config(command) => config::run(session, command),
         Command::Migrate(arguments) => migrate::run(session, &arguments),
         Command::Generate(arguments) => generate::run(session, &arguments),

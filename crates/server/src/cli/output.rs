@@ -121,23 +121,22 @@ impl Output {
             table.add_row(columns.iter().map(|column| {
                 let cell = (column.cell)(row);
                 let side = if cell.is_number() { CellAlignment::Right } else { CellAlignment::Left };
-                comfy_table::Cell::new(cell.shown()).set_alignment(side)
+                comfy_table::Cell::new(clipped(cell.shown())).set_alignment(side)
             }));
         }
         table.to_string().lines().try_for_each(|line| self.line(line.trim_end()))
     }
 
-    /// One object: a line for each column, or one JSON line.
-    pub fn object<T>(self, columns: &[Column<T>], row: &T) -> Result<(), Failure> {
+    /// One object whose members are known only when it is read.
+    pub fn members(self, members: Vec<(String, Cell)>) -> Result<(), Failure> {
         if self.json {
-            return self.line(&object(columns, row).to_string());
+            let object: Map<_, _> = members.into_iter().map(|(key, cell)| (key, cell.json())).collect();
+            return self.line(&Value::Object(object).to_string());
         }
-        let width = columns.iter().map(|column| column.title.chars().count()).max().unwrap_or(0);
-        for column in columns {
-            let line = format!("{:width$}  {}", column.title, (column.cell)(row).shown());
-            self.line(line.trim_end())?;
-        }
-        Ok(())
+        let width = members.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+        members
+            .into_iter()
+            .try_for_each(|(key, cell)| self.line(format!("{key:width$}  {}", cell.shown()).trim_end()))
     }
 
     /// A sentence for people, an object for programs.
@@ -157,6 +156,15 @@ impl Output {
     }
 }
 
+/// What stands in one place of a table; programs get all of it.
+fn clipped(text: String) -> String {
+    const MOST: usize = 160;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 fn object<T>(columns: &[Column<T>], row: &T) -> Value {
     let members: Map<_, _> =
         columns.iter().map(|column| (column.key.to_owned(), (column.cell)(row).json())).collect();
@@ -173,6 +181,7 @@ mod tests {
         for (bytes, shown) in cases {
             assert_eq!(size(bytes), shown);
         }
+        assert_eq!(clipped("é".repeat(161)), format!("{}...", "é".repeat(160)));
         assert_eq!(time(1_767_225_600_123), "2026-01-01T00:00:00Z");
     }
 

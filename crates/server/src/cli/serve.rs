@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Session, block_on};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::serve::{Running, start};
+use crate::serve::{Opened, Running};
 use crate::{logging, process};
 
 /// Serves until a signal.
@@ -14,7 +14,7 @@ pub fn run(session: &Session) -> Result<(), Failure> {
     let config = &loaded.config;
     logging::start(config.log.format, &config.log.filter)?;
     block_on(async {
-        let running = start(config).await?;
+        let running = Opened::open(config).await?.listen(config).await?;
         if session.out.is_json() {
             session.out.line(&ready(config, &running).to_string())?;
         }

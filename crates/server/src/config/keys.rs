@@ -149,9 +149,30 @@ keys! {
     }
     blobs: BlobsKeys = "blobs", "Bodies: what is too large for the database, stored once per organisation." {
         backend: BlobsBackend = BlobsBackend::Disk, any, "Where bodies are kept: pack files in a folder, or a bucket that speaks S3.";
+        path: PathBuf = PathBuf::from("blobs"), not_empty, "The folder of the pack files.";
+        s3_endpoint: String = String::new(), s3_endpoint, "The address of the object store, such as `https://s3.example.org`.";
+        s3_bucket: String = String::new(), any, "The bucket; it must exist.";
+        s3_region: String = "us-east-1".to_owned(), any, "The region that requests are signed for.";
+        s3_access_key: String = String::new(), any, "The access key.";
+        s3_secret_key: Secret = Secret::default(), any, "The secret key.";
+        s3_prefix: String = String::new(), any, "What the names of all objects begin with, such as `beffroi/`.";
+        s3_object_lock_days: u64 = 0, within(0..=36_500), "Days for which the bucket keeps objects from being removed; nothing is removed earlier. 0: the bucket has no object lock.";
+        lease_minutes: u64 = 60, within(10..=10_080), "Minutes that a body is kept although nothing names it yet. The clocks of all nodes must agree to within an eighth of it.";
+        pack_bytes: u64 = 67_108_864, within(1_048_576..=1_073_741_824), "Bytes from which a pack takes no more bodies.";
     }
     history: HistoryKeys = "history", "The history of each account: audit, undelete, images of earlier moments." {
         chain_key_file: PathBuf = PathBuf::from("chain.key"), not_empty, "The key that the history is sealed with, made at the first start. Back it up, apart from the database; all nodes have the same one.";
+        keep_hourly: u64 = 48, within(1..=8_784), "Hours of which the image of every account is kept.";
+        keep_daily: u64 = 30, within(0..=3_660), "Days of which one image is kept.";
+        keep_monthly: u64 = 12, within(0..=1_200), "Months of which one image is kept.";
+        undelete_days: u64 = 30, within(1..=3_650), "Days in which what was removed can be brought back.";
+        sync_days: u64 = 90, within(1..=3_650), "Days for which a client that was away is told only what changed; after them it loads all again.";
+    }
+    passwords: PasswordsKeys = "passwords", "What hashing a password (argon2id) costs. Hashes that were made cheaper are made again at the next login." {
+        memory_kib: u64 = 19_456, within(8_192..=1_048_576), "KiB of memory of one hash.";
+        passes: u64 = 2, within(1..=16), "Passes over that memory.";
+        lanes: u64 = 1, within(1..=16), "Lanes that a hash is worked on in.";
+        at_a_time: u64 = 2, within(1..=64), "Hashes that are worked on at the same time; other logins wait. Each takes its memory.";
     }
     log: LogKeys = "log", "What the server tells about its work, on standard error." {
         format: LogFormat = LogFormat::Text, any, "The form of a line: for people, or one JSON object for programs.";
@@ -190,6 +211,14 @@ fn not_empty(path: &Path) -> Result<(), String> {
     if path.as_os_str().is_empty() { Err("is empty; write a path".to_owned()) } else { Ok(()) }
 }
 
+fn s3_endpoint(endpoint: &str) -> Result<(), String> {
+    if endpoint.is_empty() || endpoint.starts_with("https://") || endpoint.starts_with("http://") {
+        Ok(())
+    } else {
+        Err(format!("{endpoint:?} is no address; write one such as \"https://s3.example.org\""))
+    }
+}
+
 fn postgres_url(url: &Secret) -> Result<(), String> {
     let url = url.expose();
     if url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -214,6 +243,18 @@ pub fn between(config: &Config) -> Vec<(&'static str, String)> {
     let mut problems = Vec::new();
     if config.store.backend == StoreBackend::Postgres && config.store.postgres_url.expose().is_empty() {
         problems.push(("store.backend", "is \"postgres\"; write store.postgres_url too".to_owned()));
+    }
+    if config.blobs.backend == BlobsBackend::S3 {
+        let keys = &config.blobs;
+        let missing = [
+            (keys.s3_endpoint.is_empty(), "blobs.s3_endpoint"),
+            (keys.s3_bucket.is_empty(), "blobs.s3_bucket"),
+            (keys.s3_access_key.is_empty(), "blobs.s3_access_key"),
+            (keys.s3_secret_key.expose().is_empty(), "blobs.s3_secret_key"),
+        ];
+        for (_, name) in missing.iter().filter(|(missing, _)| *missing) {
+            problems.push(("blobs.backend", format!("is \"s3\"; write {name} too")));
+        }
     }
     if config.metrics.listen == Some(config.http.listen) && config.http.listen.port() != 0 {
         problems.push((

@@ -8,6 +8,8 @@
     reason = "a test ends at its first surprise"
 )]
 
+mod administration;
 mod configuration;
+mod demo;
 mod serving;
 mod world;

@@ -1,0 +1,85 @@
+//! `beffroi demo`: a server with a sample organisation, for a first look and for scripts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::serve::doors;
+use super::{Session, block_on};
+use crate::config::keys;
+use crate::demo::{self, Login};
+use crate::failure::Failure;
+use crate::logging;
+use crate::serve::{Opened, Running};
+
+/// Where the demo is.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The first of its ports, on the loopback address: HTTP is there
+    #[arg(long, value_name = "PORT", default_value = "8080")]
+    port_base: u16,
+    /// Adds the people u1 to uNUMBER at bench.test, with the password `secret`
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    people: u64,
+}
+
+/// The folder of a demo that nobody gave one.
+const FOLDER: &str = ".data/demo";
+
+/// Runs it until a signal.
+pub fn run(session: &mut Session, arguments: &Arguments) -> Result<(), Failure> {
+    session.global.data_dir.get_or_insert_with(|| PathBuf::from(FOLDER));
+    let loaded = session.load()?;
+    let mut config = loaded.config.clone();
+    config.http.listen = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), arguments.port_base);
+    let filter = keys::all().iter().find(|key| key.dotted() == "log.filter");
+    let is_quiet = filter.is_none_or(|key| loaded.origin(key).is_default());
+    logging::start(config.log.format, if is_quiet { "warn" } else { &config.log.filter })?;
+    block_on(async {
+        let opened = Opened::open(&config).await?;
+        let (administrator, people) =
+            demo::fill(&opened.node, &config.top.data_dir, arguments.people).await?;
+        let running = opened.listen(&config).await?;
+        let folder = config.top.data_dir.display();
+        if session.out.is_json() {
+            let ready = json!({
+                "pid": std::process::id(),
+                "data_dir": config.top.data_dir,
+                "doors": doors(&running),
+                "administrator": administrator,
+                "people": people,
+            });
+            session.out.line(&ready.to_string())?;
+        } else {
+            session.out.line(&welcome(&running, &administrator, &people, &folder.to_string()))?;
+        }
+        Ok(running.until_told().await?)
+    })
+}
+
+/// People of `--people` that are listed one by one.
+const LISTED: usize = 20;
+
+fn welcome(running: &Running, administrator: &Login, people: &[Login], folder: &str) -> String {
+    let width = people.iter().map(|login| login.login.len()).max().unwrap_or(0);
+    let line = |login: &Login| format!("  {:width$}  {}", login.login, login.password);
+    let mut lines = vec![
+        format!("The demo is ready. Ctrl-C stops it; {folder} keeps it for the next time."),
+        String::new(),
+        "Doors".to_owned(),
+    ];
+    let doors = doors(running);
+    let doors = doors.as_object().into_iter().flatten();
+    lines
+        .extend(doors.map(|(name, address)| format!("  {name:6}  {}", address.as_str().unwrap_or_default())));
+    lines.extend([String::new(), "Administrator (login, password)".to_owned(), line(administrator)]);
+    lines.extend([String::new(), "People (login, password)".to_owned()]);
+    lines.extend(people.iter().filter(|login| *login != administrator).take(LISTED).map(line));
+    if people.len() > LISTED {
+        lines.push(format!("  and so on, {} in all", people.len()));
+    }
+    lines.extend([String::new(), format!("Try: curl -s http://{}/health/ready", running.http)]);
+    lines.push(format!("     beffroi --data-dir {folder} user list"));
+    lines.join("\n")
+}
