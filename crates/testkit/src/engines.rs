@@ -42,7 +42,7 @@ impl Engine {
         on_lock: Option<OnLock>,
         limits: Limits,
     ) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the test");
+        let folder = folder();
         let (backend, database) = match dialect {
             Dialect::Sqlite => {
                 (Backend::Sqlite { path: folder.path().join("beffroi.sqlite"), readers: 2 }, None)
@@ -102,6 +102,12 @@ impl Engine {
     pub fn postgres_url(&self) -> Option<String> {
         self.database.as_ref().map(postgres::Database::url)
     }
+}
+
+/// A folder in memory where there is one: a sync costs nothing there, as on the PostgreSQL server of the
+/// tests. What a crash leaves on a real disk is for `cargo xtask crash` to show.
+pub fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for the test")
 }
 
 async fn open(

@@ -31,7 +31,7 @@ impl Default for Server {
 impl Server {
     /// Starts a server.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the object store");
+        let folder = crate::engines::folder();
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
         let secret = base::Random::system().readable(40);
         // Another process may take the port between the look and the start: then another one is tried.

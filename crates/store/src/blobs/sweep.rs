@@ -191,19 +191,13 @@ impl Blobs {
         }
     }
 
-    /// Whether a process writes to an open pack on this disk. Others are known by their being touched.
+    /// Whether an open container is a pack on this disk with its file. Such a pack is never given up as it
+    /// is: it is being written, or is about to be sealed, and puts of a lease may point into it from then
+    /// on. Other open containers are known by their being touched.
     async fn is_written(&self, container: &Container) -> Result<bool> {
         let super::Backend::Disk(disk) = &self.0.backend else { return Ok(false) };
-        if container.form != Form::Pack {
-            return Ok(false);
-        }
-        let (disk, id) = (disk.disk.clone(), container.id);
-        super::busy(move || match disk.abandoned(id) {
-            Ok(file) => Ok(file.is_none()),
-            Err(error) if error.meaning() == base::Meaning::NotFound => Ok(false),
-            Err(error) => Err(error),
-        })
-        .await
+        let (form, path) = (container.form, disk.disk.path(container.form, container.id));
+        super::busy(move || Ok(form == Form::Pack && path.try_exists().map_err(super::disk::failed)?)).await
     }
 
     /// Containers of this place in a state since before `before`, the longest in it first.
