@@ -188,7 +188,7 @@ impl Blobs {
         })
     }
 
-    async fn flaw_of(&self, resident: &Resident) -> Result<Option<Flaw>> {
+    pub(crate) async fn flaw_of(&self, resident: &Resident) -> Result<Option<Flaw>> {
         self.know_dictionary(resident.place.encoding).await?;
         let located = Located { place: resident.place, staged: None };
         let done = if resident.place.encoding == FRAMES {

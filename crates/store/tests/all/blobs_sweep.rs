@@ -220,3 +220,37 @@ fn a_wrong_secret_is_refused_by_the_object_store() {
         assert_eq!(world.containers(), []);
     });
 }
+
+#[test]
+fn r04_rows_that_were_lost_are_brought_back_from_the_bytes() {
+    everywhere(&Setup::default(), |world| async move {
+        let sizes = [(1, 5_000), (2, 1_500_000), (3, 4_000)];
+        for (note, size) in sizes {
+            let put = world.blobs.put(ORG, body(note, size)).await.unwrap();
+            name(&world, &put, note).await.unwrap();
+        }
+        world.blobs.pack_staged(0).await.unwrap();
+        let world = world.reopen().await;
+        // Containers in an object store are known by their rows alone: nothing is ever listed there.
+        let on_disk = matches!(world.options.backend, BlobBackend::Disk { .. });
+        for table in ["blob", "blob_container"].iter().take(if on_disk { 2 } else { 1 }) {
+            let sql = format!("DELETE FROM {table}");
+            world.store.write([], move |tx| tx.execute(&sql, [])).await.unwrap();
+        }
+        let mut flaws = Vec::new();
+        world.blobs.verify(REFERENCES, |finding| flaws.push(finding.flaw)).await.unwrap();
+        assert_eq!(
+            flaws.iter().filter(|flaw| **flaw == Flaw::UnknownFile).count(),
+            if on_disk { 2 } else { 0 }
+        );
+        assert_eq!(flaws.iter().filter(|flaw| matches!(flaw, Flaw::Dangling { .. })).count(), 3);
+        let report = world.blobs.repair(REFERENCES).await.unwrap();
+        assert_eq!((report.bodies_broken, report.bodies_mended), (3, 3));
+        world.check().await;
+        for (note, size) in sizes {
+            let text = body(note, size);
+            let hash = *blake3::hash(&text).as_bytes();
+            assert!(world.blobs.read(ORG, hash, None).await.unwrap() == text);
+        }
+    });
+}

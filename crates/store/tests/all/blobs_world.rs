@@ -205,6 +205,13 @@ pub fn everywhere<S: Future<Output = ()>>(setup: &Setup, story: impl Fn(World) -
     }
 }
 
+/// Runs a story on SQLite with bodies on the local disk.
+pub fn on_sqlite<S: Future<Output = ()>>(setup: &Setup, story: impl Fn(World) -> S) {
+    on(Dialect::Sqlite, &[BLOBS, NOTES], None, |engine| async {
+        story(World::new(engine, None, setup).await).await;
+    });
+}
+
 /// Runs a long story on each engine and on each place once: SQLite with the local disk, PostgreSQL with the
 /// object store.
 pub fn crosswise<S: Future<Output = ()>>(setup: &Setup, story: impl Fn(World) -> S) {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::duration_suboptimal_units)]
 
 mod blobs;
+mod blobs_full;
 mod blobs_state;
 mod blobs_sweep;
 mod blobs_world;
