@@ -32,6 +32,7 @@ const PAGE: usize = 500;
 const CHUNK_DOCS: usize = 100;
 const CHUNK_BYTES: i64 = 4 << 20;
 const ACCOUNT_PAGE: i64 = 1_000;
+const SWEEP_PAGE: i64 = 500;
 
 /// What became of an account.
 enum Step {
@@ -291,5 +292,40 @@ impl Search {
     /// Indexes an account now if it is behind, for a search that waits for it.
     pub(super) fn hurry(&self, account: AccountId, from: Seq, head: Seq) {
         self.0.note(account, from, head);
+    }
+
+    /// Takes the contents out of the index that lie nowhere any more: those of removed collections, once
+    /// retention has forgotten them. How many there were. It is to be called after pruning.
+    ///
+    /// # Errors
+    /// `Unavailable` while the account is being indexed.
+    pub async fn sweep(&self, account: AccountId) -> Result<u64> {
+        if self.0.index.begin(account).await?.is_none() {
+            return Err(Error::unavailable("search", "is indexing this account; try again later"));
+        }
+        // While we hold the account, nothing that comes back is indexed before we let it go.
+        let swept = self.0.sweep(account).await;
+        self.0.index.release(account).await?;
+        swept
+    }
+}
+
+impl Inner {
+    async fn sweep(&self, account: AccountId) -> Result<u64> {
+        let (mut after, mut swept) = (0, 0);
+        loop {
+            let page = self.index.contents(account, after, SWEEP_PAGE).await?;
+            let Some(&(last, _)) = page.last() else { return Ok(swept) };
+            after = last;
+            let objects: Vec<i64> = page.iter().map(|(_, object)| *object).collect();
+            let places = self.kernel.store().read(move |tx| source::places(tx, account, &objects)).await?;
+            let live: BTreeSet<i64> = places.iter().map(|place| place.content).collect();
+            let gone: Vec<i64> =
+                page.iter().map(|(content, _)| *content).filter(|content| !live.contains(content)).collect();
+            swept += gone.len() as u64;
+            if !gone.is_empty() {
+                self.index.put(account, Vec::new(), gone, None).await?;
+            }
+        }
     }
 }

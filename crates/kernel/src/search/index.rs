@@ -112,6 +112,22 @@ impl Index {
             .await
     }
 
+    /// The contents of an account in the index after `after`, with their objects.
+    pub(super) async fn contents(
+        &self,
+        account: AccountId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, i64)>> {
+        let sql = "SELECT content_id, object_id FROM search_doc WHERE account_id = $1 AND content_id > $2 \
+                   ORDER BY content_id LIMIT $3";
+        self.store
+            .read(move |tx| {
+                tx.query(sql, params![account, after, limit], |row| Ok((row.int(0)?, row.int(1)?)))
+            })
+            .await
+    }
+
     /// Puts contents in and takes others out. With `done` the account is complete up to that commit and let go.
     ///
     /// # Errors

@@ -256,6 +256,33 @@ fn an_account_whose_history_was_pruned_is_indexed_anew() {
 }
 
 #[test]
+fn what_retention_forgot_is_swept_from_the_index() {
+    both(|world| async move {
+        let anne = world.account(HERE).await;
+        let (inbox, other) = (world.collection(anne, "Inbox").await, world.collection(anne, "Other").await);
+        let ctx = world.person(HERE, anne, &[]);
+        let search = open(&world).await;
+        add(&world, anne, inbox, &["needle one"]).await;
+        add(&world, anne, other, &["needle two", "needle three"]).await;
+        world.kernel.write(&ctx, anne, move |batch| batch.destroy_collection(other)).await.unwrap();
+        caught_up(&search).await;
+        assert_eq!(search.sweep(anne).await.unwrap(), 0, "it can still come back");
+        world.engine.clock.advance_ms(400 * 86_400_000);
+        add(&world, anne, inbox, &["needle four"]).await;
+        caught_up(&search).await;
+        let keep = Keep { hourly: 1, daily: 0, monthly: 0, undelete_days: 0, sync_days: 0 };
+        world.kernel.prune(&world.ctx(), anne, keep).await.unwrap();
+        assert_eq!(search.sweep(anne).await.unwrap(), 2);
+        assert_eq!(search.sweep(anne).await.unwrap(), 0);
+        add(&world, anne, inbox, &["needle five"]).await;
+        caught_up(&search).await;
+        let expected = ["needle five", "needle four", "needle one"];
+        assert_eq!(find(&world, &search, &ctx, anne, "needle").await, expected);
+        search.close().await;
+    });
+}
+
+#[test]
 fn a_search_far_ahead_of_the_index_waits_for_it() {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
