@@ -9,6 +9,7 @@
 #[macro_use]
 pub mod sql;
 
+pub mod backup;
 pub mod blobs;
 pub mod jobs;
 pub mod notify;

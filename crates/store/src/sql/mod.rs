@@ -12,6 +12,7 @@ mod catalog;
 mod dialect;
 pub(crate) mod failure;
 mod group;
+mod health;
 mod migrate;
 mod open;
 pub(crate) mod postgres;

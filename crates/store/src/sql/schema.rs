@@ -9,6 +9,8 @@ pub struct Table {
     pub prose: String,
     /// Its columns with what each means.
     pub columns: Vec<(String, String)>,
+    /// What stands behind the name of each column: its type and its rules.
+    pub definitions: Vec<String>,
     /// The columns of its primary key.
     pub key: Vec<String>,
 }
@@ -74,6 +76,8 @@ fn column(table: &mut Table, line: &str) {
                 table.key = vec![name.to_owned()];
             }
             table.columns.push((name.to_owned(), prose.to_owned()));
+            let rest = definition.trim_start().strip_prefix(name).unwrap_or_default();
+            table.definitions.push(rest.trim().trim_end_matches(',').to_owned());
         }
     }
 }
@@ -101,6 +105,7 @@ mod tests {
         let [table] = &tables(text)[..] else { panic!("one table") };
         assert_eq!((table.name.as_str(), table.prose.as_str()), ("thing", "One row a thing."));
         assert_eq!(table.columns[0], ("id".into(), "its number, never used again".into()));
+        assert_eq!(table.definitions, ["bigint NOT NULL", "text"]);
         assert_eq!(table.key, ["id", "name"]);
         assert!(comment_statements(table).contains("thing.name IS 'what it''s called'"));
     }

@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-#[expect(clippy::expect_used, reason = "a test fails that way")]
 fn crash(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_beffroi-crash")).args(arguments).output();
     let output = output.expect("the program starts");
