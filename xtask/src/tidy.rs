@@ -7,6 +7,7 @@ mod feature_table;
 mod functions;
 mod manifests;
 mod mask;
+mod papers;
 mod sizes;
 mod words;
 
@@ -95,6 +96,7 @@ fn check(sources: &[Source], metadata: &str) -> Result<Vec<Finding>> {
         |path: &str| sources.iter().find(|source| source.path == path).map(|source| source.text.as_str());
     let mut findings = edges::check(metadata)?;
     findings.extend(manifests::check(sources));
+    findings.extend(papers::check(sources));
     let table =
         text_of(feature_table::PATH).with_context(|| format!("{} is missing", feature_table::PATH))?;
     findings.extend(feature_table::check(table, sources));
@@ -164,6 +166,7 @@ mod tests {
         let long = "// line\n".repeat(801);
         let sources = [
             source("crates/base/Cargo.toml", "[package]\n"),
+            source("README.md", "[gone](gone.md)"),
             source("crates/base/src/long.rs", &long),
             source("crates/base/src/word.rs", "// a forbidden word\n"),
             source(
@@ -179,6 +182,7 @@ mod tests {
         let all = found.join("\n");
         for expected in [
             "crates/base/Cargo.toml: ",
+            "README.md:1: ",
             "crates/base/src/long.rs: 801 lines",
             "crates/base/src/word.rs:1: ",
             "crates/base/src/function.rs:1: function `long` has 102 lines",
