@@ -151,9 +151,8 @@ async fn named(desk: &Desk<'_>, organisation: OrganisationId, found: Found) -> R
             let mut names: BTreeMap<AccountId, String> = BTreeMap::new();
             let own = directory::organisations::account(tx, organisation)?;
             names.insert(own, "directory".to_owned());
-            names.insert(AccountId(0), "the server".to_owned());
             for (account, commit) in &found {
-                for id in [*account, commit.actor] {
+                for id in [*account, commit.actor].into_iter().filter(|id| id.0 != 0) {
                     if let std::collections::btree_map::Entry::Vacant(free) = names.entry(id) {
                         // Who is gone for good is known by number only.
                         let name = entries::load(tx, organisation, id);
@@ -164,13 +163,23 @@ async fn named(desk: &Desk<'_>, organisation: OrganisationId, found: Found) -> R
             let name = |id: AccountId| names.get(&id).cloned().unwrap_or_default();
             let row = |(account, commit): (AccountId, CommitInfo)| Row {
                 account_name: name(account),
-                actor_name: name(commit.actor),
+                actor_name: if commit.actor.0 == 0 { nobody(commit.door) } else { name(commit.actor) },
                 commit,
             };
             Ok(found.into_iter().map(row).collect())
         })
         .await?;
     Ok(rows)
+}
+
+/// Who acted where it was no account.
+fn nobody(door: Option<base::Door>) -> String {
+    match door {
+        Some(base::Door::Cli) => "administrator at the machine",
+        Some(base::Door::Sql) => "someone with SQL",
+        _ => "the server",
+    }
+    .to_owned()
 }
 
 #[cfg(test)]

@@ -129,10 +129,24 @@ fn the_audit_tells_what_was_done() {
     assert!(rows[0]["changes"].as_str().unwrap().contains("zoe@acme.example: title:"), "{rows:?}");
     assert_eq!(
         (&rows[0]["door"], &rows[0]["actor"], &rows[0]["account"]),
-        (&json!("cli"), &json!("the server"), &json!("directory"))
+        (&json!("cli"), &json!("administrator at the machine"), &json!("directory"))
     );
     assert_eq!(done(&world, &["audit", "--limit", "1"]).len(), 1);
     assert_eq!(done(&world, &["audit", "--until", "2000-01-01"]).len(), 0);
+}
+
+/// Alters the first commit of every account, as someone with a tool for SQL could.
+fn forge(path: std::path::PathBuf) {
+    let store = store::Store::open_blocking(store::StoreOptions {
+        backend: store::Backend::Sqlite { path, readers: 1 },
+        parts: Vec::new(),
+        on_lock: None,
+        limits: std::sync::Arc::default(),
+        clock: base::Clock::system(),
+    })
+    .unwrap();
+    let sql = "UPDATE commit_ SET changes = replace(changes, 'acme', 'acne') WHERE seq = 1";
+    assert!(store.write_blocking([], move |tx| tx.execute(sql, [])).unwrap() > 0);
 }
 
 #[test]
@@ -140,10 +154,7 @@ fn r04_check_finds_a_row_that_was_altered_by_sql() {
     let world = acme();
     let ended = run(&world, &["check"]);
     assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
-    let database = world.folder.join("data/beffroi.sqlite");
-    let conn = rusqlite::Connection::open(database).unwrap();
-    conn.execute("UPDATE commit_ SET changes = replace(changes, 'acme', 'acne') WHERE seq = 1", []).unwrap();
-    drop(conn);
+    forge(world.folder.join("data/beffroi.sqlite"));
     let ended = run(&world, &["check"]);
     assert_eq!(ended.code, 1, "{}", ended.out);
     assert!(ended.out.contains("\"kind\":\"chain\""), "{}", ended.out);

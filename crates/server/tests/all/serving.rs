@@ -1,6 +1,6 @@
 //! `beffroi serve` from start to end.
 
-use crate::world::{World, get};
+use crate::world::{World, get, get_with};
 
 #[test]
 fn r01_a_server_starts_on_an_empty_folder_and_answers() {
@@ -83,4 +83,21 @@ fn a_dry_run_of_migrations_makes_nothing() {
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert!(ended.out.contains("kernel"), "{}", ended.out);
     assert!(!world.folder.join("data").exists());
+}
+
+#[test]
+fn a_requests_number_stands_on_its_lines_from_the_door_to_the_store() {
+    let world = World::new();
+    let server = world.serve("[log]\nformat = 'json'\nfilter = 'info,store=trace'");
+    let id = "00000000000000ff";
+    get_with(&server.address("http"), "/health/ready", &format!("x-request-id: {id}\r\n"));
+    let of_request = |target: &str| {
+        let log = server.log();
+        let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mine = lines.filter(|line| line["spans"][0]["request"] == id && line["target"] == target);
+        mine.collect::<Vec<_>>()
+    };
+    let [access] = &of_request("httpd::access")[..] else { panic!("{}", server.log()) };
+    assert_eq!((&access["route"], &access["status"]), (&"/health/ready".into(), &200.into()));
+    assert!(of_request("store::sql::open").iter().any(|line| line["what"] == "read"), "{}", server.log());
 }

@@ -90,6 +90,7 @@ impl Ended {
 pub struct Server {
     child: Child,
     pub ready: Value,
+    log: PathBuf,
 }
 
 impl Server {
@@ -103,8 +104,7 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said = || std::fs::read_to_string(&log).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}{}", said()));
-        let _ = std::fs::remove_file(&log);
-        Self { child, ready }
+        Self { child, ready, log }
     }
 
     pub fn address(&self, door: &str) -> String {
@@ -113,6 +113,11 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// Status and body.
@@ -141,13 +146,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.log);
     }
 }
 
 /// Asks an address and gives status and body.
 pub fn get(address: &str, path: &str) -> (u16, String) {
+    get_with(address, path, "")
+}
+
+/// The same with more headers, each with its line end.
+pub fn get_with(address: &str, path: &str, headers: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

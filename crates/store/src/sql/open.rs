@@ -367,6 +367,9 @@ where
     T: Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
+    // What is logged on the writer's thread belongs to the request that asked.
+    let span = tracing::Span::current();
+    let run = move |tx: &mut Tx<'_>| span.in_scope(|| timed("write", || run(tx)));
     let task: Box<dyn Task> = Box::new(Typed { run, kept: None, reply });
     (Work { locks, task }, answer)
 }
@@ -377,12 +380,24 @@ where
     T: Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
+    let span = tracing::Span::current();
     let task: ReadTask = Box::new(move |read| {
-        let result = read.and_then(run);
+        let result = span.in_scope(|| timed("read", || read.and_then(run)));
         // A caller that went away needs no answer.
         let _ = reply.send(result);
     });
     (task, answer)
+}
+
+/// Runs a closure of a transaction and tells how long it took, at the level `trace`.
+fn timed<T>(what: &'static str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !tracing::enabled!(tracing::Level::TRACE) {
+        return run();
+    }
+    let begun = std::time::Instant::now();
+    let result = run();
+    tracing::trace!(what, ok = result.is_ok(), microseconds = begun.elapsed().as_micros(), "ran");
+    result
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
