@@ -254,3 +254,26 @@ fn r04_rows_that_were_lost_are_brought_back_from_the_bytes() {
         }
     });
 }
+
+#[test]
+fn no_statement_of_the_blob_store_scans_a_table() {
+    everywhere(&Setup { pack_bytes: Some(20_000), ..Setup::default() }, |world| async move {
+        world.store.record_statements();
+        for (note, size) in [(1, 5_000), (2, 1_500_000), (3, 4_000), (4, 30_000)] {
+            let put = world.blobs.put(ORG, body(note, size)).await.unwrap();
+            name(&world, &put, note).await.unwrap();
+            world.blobs.read(ORG, put.hash(), None).await.unwrap();
+        }
+        world.blobs.pack_staged(0).await.unwrap();
+        let world = world.reopen().await;
+        world.clock.advance_ms(world.lease_ms / 2);
+        world.blobs.put(ORG, body(1, 5_000)).await.unwrap();
+        unname(&world, ORG, 4).await;
+        world.settle().await;
+        world.blobs.compact().await.unwrap();
+        world.settle().await;
+        world.blobs.train().await.unwrap();
+        // There are few dictionaries, and few bodies are staged at a time.
+        testkit::plans::no_scans(&world.store, &["blob_dictionary", "FROM blob_stage s"]).await;
+    });
+}
