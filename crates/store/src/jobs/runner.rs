@@ -30,6 +30,8 @@ impl Default for Timing {
     }
 }
 
+/// Jobs that end together are replaced together.
+const GATHER: Duration = Duration::from_millis(3);
 /// When due jobs are being claimed by others, do not ask again at once.
 const CONTENDED_WAIT: Duration = Duration::from_millis(20);
 
@@ -201,7 +203,8 @@ impl Node {
                     while let Some(ended) = self.tasks.try_join_next() {
                         self.forget(&ended);
                     }
-                    look_at = Instant::now();
+                    let gather = if self.held.is_empty() { Duration::ZERO } else { GATHER };
+                    look_at = look_at.min(Instant::now() + gather);
                 }
                 notice = self.heard.recv() => match notice {
                     Some(notice) => if self.is_for_us(notice) { look_at = Instant::now() },
@@ -263,6 +266,7 @@ impl Node {
             .map(|(index, (kind, slots))| (index, kind.queue.to_owned(), slots))
             .collect();
         let queues: Vec<String> = named.iter().map(|(_, queue, _)| queue.clone()).collect();
+        let queues_free = queues.len();
         let every: Vec<String> = (self.kinds.iter().filter(|kind| kind.every.is_some()))
             .map(|kind| kind.queue.to_owned())
             .collect();
@@ -279,16 +283,22 @@ impl Node {
             })
             .collect();
         if !ready.is_empty() {
-            let claimed = self.claim(ready, now_ms).await?;
-            return Ok(if claimed { Duration::ZERO } else { CONTENDED_WAIT });
+            let slots: usize = ready.iter().map(|(_, _, slots)| slots).sum();
+            let others = queues_free > ready.len();
+            return Ok(match self.claim(ready, now_ms).await? {
+                0 => CONTENDED_WAIT,
+                // Every slot is taken: the next job that ends makes us look.
+                claimed if claimed == slots && !others => self.timing.poll,
+                _ => Duration::ZERO,
+            });
         }
         let next = due.queues.iter().flat_map(|(_, times)| times.iter().flatten()).chain(&due.every).min();
         let wait = next.map_or(u64::MAX, |next| u64::try_from(next - now_ms).unwrap_or(0));
         Ok(Duration::from_millis(wait).clamp(Duration::from_millis(1), self.timing.poll))
     }
 
-    /// Claims for all queues that have work, in one transaction; whether there was any.
-    async fn claim(&mut self, ready: Vec<(usize, String, usize)>, now_ms: i64) -> Result<bool> {
+    /// Claims for all queues that have work, in one transaction; how many were claimed.
+    async fn claim(&mut self, ready: Vec<(usize, String, usize)>, now_ms: i64) -> Result<usize> {
         let name = self.name.clone();
         let until_ms = now_ms + i64::try_from(self.timing.claim.as_millis()).unwrap_or(i64::MAX);
         let claims = self.jobs.store.write([], move |tx| {
@@ -301,11 +311,11 @@ impl Node {
             Ok(claims)
         });
         let claims = claims.await?;
-        let any = !claims.is_empty();
+        let count = claims.len();
         for (kind, claimed) in claims {
             self.begin(kind, claimed);
         }
-        Ok(any)
+        Ok(count)
     }
 
     fn begin(&mut self, index: usize, claimed: Claimed) {
