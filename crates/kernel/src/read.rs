@@ -119,8 +119,7 @@ const PAGE_BACK: &str = "
 const SINCE: &str = "
     SELECT id, object_id, content_id, size, flags, state, content_seq, changed_seq, created_seq, gone
       FROM item WHERE account_id = $1 AND collection_id = $2
-       AND (changed_seq > $3 OR (changed_seq = $3 AND id > $4)) AND changed_seq >= $3
-     ORDER BY changed_seq, id LIMIT $5";
+       AND (changed_seq, id) > ($3, $4) ORDER BY changed_seq, id LIMIT $5";
 const COLLECTIONS: &str = "
     SELECT id, kind, parent_id, name, role, state, uidnext, total, unseen, bytes,
            created_seq, state_seq, max_seq, past_seq, gone
