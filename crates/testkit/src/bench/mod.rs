@@ -1,5 +1,6 @@
 //! Measurements, printed as one JSON line a figure: name, value, unit, peer, ratio, target, holds.
 
+mod body;
 mod figure;
 mod letter;
 mod machine;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use base::{AccountId, Clock, CollectionId, Ctx, Limits, OrganisationId, Random, Secret};
 use kernel::{ChainKey, Kernel, NewCollection, create_accounts};
 use store::sql::Dialect;
+use store::blobs::{BLOBS, BlobBackend, BlobOptions, Blobs};
 use store::{Backend, Store, StoreOptions};
 
 use super::figure::{Figure, Report, Target};
-use super::{letter, machine, reads};
+use super::{body, letter, machine, reads};
 use crate::postgres;
 
 const ACCOUNTS: i64 = 200;
@@ -19,6 +20,8 @@ const ACCOUNTS: i64 = 200;
 pub struct Bench {
     pub kernel: Kernel,
     pub ctx: Ctx,
+    pub blobs: Blobs,
+    template: Arc<[u8]>,
     pub people: Arc<[(AccountId, CollectionId)]>,
 }
 
@@ -36,19 +39,32 @@ async fn engine(report: &mut Report, quick: bool, dialect: Dialect, folder: &std
     let during = Duration::from_millis(if quick { 300 } else { 3_000 });
     let bench = open(dialect, folder).await;
     let name = dialect.name();
-    let (alone, many) = match dialect {
-        Dialect::Sqlite => (Some(Target::RatioAtLeast(0.35)), Some(Target::AtLeast(8_900.0))),
-        Dialect::Postgres => (None, Some(Target::AtLeast(5_950.0))),
+    let (alone, many, bodies) = match dialect {
+        Dialect::Sqlite => (Some(Target::RatioAtLeast(0.35)), Target::AtLeast(8_900.0), Target::AtLeast(4_500.0)),
+        Dialect::Postgres => (None, Target::AtLeast(5_950.0), Target::AtLeast(3_800.0)),
     };
-    for (writers, target) in [(1, alone), (8, None), (64, many), (256, None)] {
+    let loads = [
+        (false, 1, alone),
+        (false, 8, None),
+        (false, 64, Some(many)),
+        (false, 256, None),
+        (true, 1, alone),
+        (true, 8, None),
+        (true, 64, Some(bodies)),
+        (true, 256, None),
+    ];
+    for (with_body, writers, target) in loads {
         let sync = machine::fdatasync_rate(folder, 700, during / 4);
         let mut rates = Vec::new();
         for _ in 0..3 {
-            rates.push(deliveries(&bench, writers, during).await);
+            rates.push(deliveries(&bench, with_body, writers, during).await);
         }
         let value = machine::median(&mut rates);
         report.add(Figure {
-            name: format!("{name}: deliveries without a body, {writers} writers"),
+            name: format!(
+                "{name}: deliveries {}, {writers} writers",
+                if with_body { "with a body of 14 KiB" } else { "without a body" }
+            ),
             value,
             unit: "1/s",
             peer: Some(("fdatasync of 700 bytes", sync)),
@@ -57,6 +73,7 @@ async fn engine(report: &mut Report, quick: bool, dialect: Dialect, folder: &std
     }
     statements(report, &bench, name).await;
     reads::run(report, &bench, quick).await;
+    bench.blobs.close().await;
     bench.kernel.store().close().await;
 }
 
@@ -99,16 +116,19 @@ async fn open(dialect: Dialect, folder: &std::path::Path) -> Bench {
     let limits = Arc::new(Limits::default());
     let options = StoreOptions {
         backend,
-        parts: vec![kernel::PART, letter::PART],
+        parts: vec![BLOBS, kernel::PART, letter::PART],
         on_lock: Some(kernel::on_lock),
         limits: limits.clone(),
         clock: clock.clone(),
     };
     let store = Store::open(options).await.expect("a store");
+    let backend = BlobBackend::Disk { path: folder.join(dialect.name()) };
+    let options = BlobOptions::new(backend, clock.clone(), Random::system(), limits.clone());
+    let blobs = Blobs::open(store.clone(), options).await.expect("a blob store");
     let kernel = Kernel::new(store, vec![letter::KIND], ChainKey::new([3; 32]));
     let ctx = Ctx::system(clock, Random::system(), limits);
     let people = people(&kernel, &ctx).await;
-    Bench { kernel, ctx, people }
+    Bench { kernel, ctx, blobs, template: body::template(1).into(), people }
 }
 
 async fn people(kernel: &Kernel, ctx: &Ctx) -> Arc<[(AccountId, CollectionId)]> {
@@ -135,13 +155,14 @@ async fn people(kernel: &Kernel, ctx: &Ctx) -> Arc<[(AccountId, CollectionId)]> 
 }
 
 /// Deliveries a second by so many writers, each waiting for its own to be durable.
-async fn deliveries(bench: &Bench, writers: usize, during: Duration) -> f64 {
+async fn deliveries(bench: &Bench, with_body: bool, writers: usize, during: Duration) -> f64 {
     let done = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let tasks: Vec<_> = (0..writers)
         .map(|writer| {
             let (kernel, ctx, people) = (bench.kernel.clone(), bench.ctx.clone(), bench.people.clone());
-            let done = done.clone();
+            let (done, blobs, template) = (done.clone(), bench.blobs.clone(), bench.template.clone());
+            let salt = bench.ctx.random.u64();
             tokio::spawn(async move {
                 let mut n = writer as u64 * 7_919;
                 while begun.elapsed() < during {
@@ -150,7 +171,18 @@ async fn deliveries(bench: &Bench, writers: usize, during: Duration) -> f64 {
                     let mut hash = [0; 32];
                     hash[..8].copy_from_slice(&n.to_le_bytes());
                     hash[8..16].copy_from_slice(&(writer as u64).to_le_bytes());
+                    let put = if with_body {
+                        let body = body::body(&template, salt.wrapping_add(n));
+                        Some(blobs.put(OrganisationId(1), body).await.expect("a body"))
+                    } else {
+                        None
+                    };
                     let made = kernel.write_into(&ctx, account, inbox, move |batch| {
+                        let mut hash = hash;
+                        if let Some(put) = &put {
+                            put.name(batch.tx())?;
+                            hash = put.hash();
+                        }
                         letter::deliver(batch, inbox, hash, 14_336, n)
                     });
                     made.await.expect("a delivery");
