@@ -312,8 +312,7 @@ impl<'v, 'r> View<'v, 'r> {
         after: ItemId,
         limit: u64,
     ) -> Result<Vec<ItemChange>> {
-        self.collection(account, collection)?;
-        self.check_floor(account, since)?;
+        self.check_since(account, collection, since)?;
         self.changes_in(account, collection, since, since, after, self.page_limit(limit))
     }
 
@@ -382,15 +381,21 @@ impl<'v, 'r> View<'v, 'r> {
             .collect())
     }
 
+    /// The collection may be read and `since` is known, in one statement.
+    fn check_since(&mut self, account: AccountId, collection: CollectionId, since: Seq) -> Result<()> {
+        rights::demand(self.rights(account, collection)?, Right::Read)?;
+        let sql = "SELECT a.seq, a.floor_seq FROM account a CROSS JOIN collection c
+                    WHERE a.id = $1 AND c.account_id = a.id AND c.id = $2 AND c.gone = 0";
+        let found = self
+            .tx
+            .query_opt(sql, params![account, collection], |row| Ok((Seq(row.int(0)?), Seq(row.int(1)?))))?;
+        let (seq, floor) = found.ok_or_else(|| Error::not_found("collection"))?;
+        known_since(since, seq, floor)
+    }
+
     fn check_floor(&mut self, account: AccountId, since: Seq) -> Result<()> {
         let row = AccountRow::find(self.tx, account)?;
-        if since < row.floor_seq {
-            return Err(Error::conflict("since", "lies too far back; read everything again"));
-        }
-        if since > row.seq {
-            return Err(Error::invalid("since", "lies in the future of this account; read everything again"));
-        }
-        Ok(())
+        known_since(since, row.seq, row.floor_seq)
     }
 
     /// A page of the history of an account, newest first, before the commit `before`.
@@ -423,6 +428,16 @@ impl<'v, 'r> View<'v, 'r> {
             Ok((AccountId(row.int(0)?), commit(row, 1)?))
         })
     }
+}
+
+fn known_since(since: Seq, seq: Seq, floor: Seq) -> Result<()> {
+    if since < floor {
+        return Err(Error::conflict("since", "lies too far back; read everything again"));
+    }
+    if since > seq {
+        return Err(Error::invalid("since", "lies in the future of this account; read everything again"));
+    }
+    Ok(())
 }
 
 fn commit(row: &Row<'_>, first: usize) -> Result<CommitInfo> {

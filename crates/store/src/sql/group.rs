@@ -9,7 +9,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
 use base::{Error, Result};
@@ -20,6 +20,8 @@ use super::stats::Stats;
 use super::tx::{Conn, Read, Tx};
 
 const ATTEMPTS: u32 = 8;
+/// How long a writer looks for more work before it sleeps.
+const LOOK: Duration = Duration::from_micros(100);
 
 /// What a transaction will write: locked in one order, and read at once for the whole group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,7 +122,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Runs until the queue is closed and empty.
     pub(crate) fn run(mut self) {
-        while let Ok(first) = self.queue.recv_blocking() {
+        while let Some(first) = self.next() {
             let mut group = vec![first];
             while group.len() < self.group_limit {
                 match self.queue.try_recv() {
@@ -132,6 +134,19 @@ impl Writer {
             self.engine.after_group(&self.stats);
         }
         self.engine.close();
+    }
+
+    /// The next transaction. Whoever was just answered often comes back at once: looking for a moment spares a
+    /// lone writer the time that it takes to wake this thread.
+    fn next(&self) -> Option<Work> {
+        let begun = Instant::now();
+        while begun.elapsed() < LOOK {
+            if let Ok(work) = self.queue.try_recv() {
+                return Some(work);
+            }
+            std::hint::spin_loop();
+        }
+        self.queue.recv_blocking().ok()
     }
 
     fn run_group(&mut self, mut group: Vec<Work>) {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use base::{AccountId, Clock, CollectionId, Ctx, Limits, OrganisationId, Random, Secret};
 use kernel::{ChainKey, Kernel, NewCollection, create_accounts};
-use store::sql::Dialect;
 use store::blobs::{BLOBS, BlobBackend, BlobOptions, Blobs};
-use store::{Backend, Store, StoreOptions};
+use store::sql::Dialect;
+use store::{Backend, Part, Store, StoreOptions};
 
 use super::figure::{Figure, Report, Target};
-use super::{body, letter, machine, reads};
+use super::{Load, body, letter, machine, reads};
 use crate::postgres;
 
 const ACCOUNTS: i64 = 200;
@@ -25,22 +25,29 @@ pub struct Bench {
     pub people: Arc<[(AccountId, CollectionId)]>,
 }
 
-pub fn run(report: &mut Report, quick: bool) {
+/// What a server of two cores runs on.
+pub fn runtime() -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.expect("a runtime");
+    runtime.expect("a runtime")
+}
+
+pub fn run(report: &mut Report, load: &Load) {
+    let runtime = runtime();
     let folder = tempfile::Builder::new().prefix("beffroi-bench").tempdir().expect("a folder");
-    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-        runtime.block_on(engine(report, quick, dialect, folder.path()));
+    for dialect in load.engines() {
+        runtime.block_on(engine(report, load.quick, dialect, folder.path()));
     }
     postgres::stop(&folder.path().join("pg"), false);
 }
 
 async fn engine(report: &mut Report, quick: bool, dialect: Dialect, folder: &std::path::Path) {
-    let during = Duration::from_millis(if quick { 300 } else { 3_000 });
+    let during = Duration::from_millis(if quick { 100 } else { 500 });
     let bench = open(dialect, folder).await;
     let name = dialect.name();
     let (alone, many, bodies) = match dialect {
-        Dialect::Sqlite => (Some(Target::RatioAtLeast(0.35)), Target::AtLeast(8_900.0), Target::AtLeast(4_500.0)),
+        Dialect::Sqlite => {
+            (Some(Target::RatioAtLeast(0.35)), Target::AtLeast(8_900.0), Target::AtLeast(4_500.0))
+        }
         Dialect::Postgres => (None, Target::AtLeast(5_950.0), Target::AtLeast(3_800.0)),
     };
     let loads = [
@@ -54,7 +61,7 @@ async fn engine(report: &mut Report, quick: bool, dialect: Dialect, folder: &std
         (true, 256, None),
     ];
     for (with_body, writers, target) in loads {
-        let sync = machine::fdatasync_rate(folder, 700, during / 4);
+        let sync = machine::fdatasync_rate(folder, 700, during / 5);
         let mut rates = Vec::new();
         for _ in 0..3 {
             rates.push(deliveries(&bench, with_body, writers, during).await);
@@ -100,33 +107,40 @@ async fn statements(report: &mut Report, bench: &Bench, name: &str) {
     }
 }
 
+impl Bench {
+    /// An empty database with real durability, below `folder`.
+    pub async fn store(dialect: Dialect, folder: &std::path::Path, parts: Vec<Part>) -> (Store, Ctx) {
+        let backend = match dialect {
+            Dialect::Sqlite => Backend::Sqlite { path: folder.join("bench.sqlite"), readers: 2 },
+            Dialect::Postgres => {
+                let server = folder.join("pg");
+                std::fs::create_dir_all(&server).expect("a folder for PostgreSQL");
+                postgres::open_path(folder);
+                postgres::start(&server, "synchronous_commit=on");
+                let url = Secret::new(postgres::create_database(&server, "bench"));
+                Backend::Postgres { url, writers: 8, readers: 4 }
+            }
+        };
+        let clock = Clock::system();
+        let limits = Arc::new(Limits::default());
+        let options = StoreOptions {
+            backend,
+            parts,
+            on_lock: Some(kernel::on_lock),
+            limits: limits.clone(),
+            clock: clock.clone(),
+        };
+        let store = Store::open(options).await.expect("a store");
+        (store, Ctx::system(clock, Random::system(), limits))
+    }
+}
+
 async fn open(dialect: Dialect, folder: &std::path::Path) -> Bench {
-    let backend = match dialect {
-        Dialect::Sqlite => Backend::Sqlite { path: folder.join("bench.sqlite"), readers: 2 },
-        Dialect::Postgres => {
-            let server = folder.join("pg");
-            std::fs::create_dir_all(&server).expect("a folder for PostgreSQL");
-            postgres::open_path(folder);
-            postgres::start(&server, "synchronous_commit=on");
-            let url = Secret::new(postgres::create_database(&server, "bench"));
-            Backend::Postgres { url, writers: 8, readers: 4 }
-        }
-    };
-    let clock = Clock::system();
-    let limits = Arc::new(Limits::default());
-    let options = StoreOptions {
-        backend,
-        parts: vec![BLOBS, kernel::PART, letter::PART],
-        on_lock: Some(kernel::on_lock),
-        limits: limits.clone(),
-        clock: clock.clone(),
-    };
-    let store = Store::open(options).await.expect("a store");
+    let (store, ctx) = Bench::store(dialect, folder, vec![BLOBS, kernel::PART, letter::PART]).await;
     let backend = BlobBackend::Disk { path: folder.join(dialect.name()) };
-    let options = BlobOptions::new(backend, clock.clone(), Random::system(), limits.clone());
+    let options = BlobOptions::new(backend, ctx.clock.clone(), ctx.random.clone(), ctx.limits.clone());
     let blobs = Blobs::open(store.clone(), options).await.expect("a blob store");
     let kernel = Kernel::new(store, vec![letter::KIND], ChainKey::new([3; 32]));
-    let ctx = Ctx::system(clock, Random::system(), limits);
     let people = people(&kernel, &ctx).await;
     Bench { kernel, ctx, blobs, template: body::template(1).into(), people }
 }
