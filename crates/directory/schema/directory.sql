@@ -166,6 +166,7 @@ CREATE TABLE resource (
     description text NOT NULL DEFAULT '',               -- equipment, access
     revision bigint NOT NULL DEFAULT 0                  -- raised by each of our own writes
 ) {without_rowid};
+CREATE INDEX resource_by_manager ON resource (manager_id) WHERE manager_id IS NOT NULL;
 
 -- Who is in a group or list: an account (also another group or list) or an outside address.
 CREATE TABLE membership (
@@ -192,6 +193,7 @@ CREATE TABLE team_sender (
     PRIMARY KEY (team_id, sender_id, sender_address),
     CHECK ((sender_id = 0) <> (sender_address = ''))
 ) {without_rowid};
+CREATE INDEX team_sender_by_sender ON team_sender (sender_id) WHERE sender_id <> 0;
 
 -- Where mail goes instead: the targets of an alias, and the forwards of a person or shared mailbox.
 CREATE TABLE redirect (

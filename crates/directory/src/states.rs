@@ -272,8 +272,11 @@ fn purge(edit: &mut Edit<'_, '_>, entry: &Entry) -> Result<()> {
         edit.execute(&format!("DELETE FROM {table} WHERE {column} = $1"), params![account])?;
     }
     for (table, column) in MARKED {
-        // Grants and resources have no index on the account alone; the organisation narrows them.
-        let where_ = format!("WHERE {column} = $1 AND organisation_id = $2");
+        // Grants are found by the organisation; links to the account by indexes that leave out the 0 of outside
+        // addresses, which the statement has to say as well.
+        let link = matches!(*column, "member_id" | "target_id" | "sender_id");
+        let not_outside = if link { format!("AND {column} <> 0") } else { String::new() };
+        let where_ = format!("WHERE {column} = $1 AND organisation_id = $2 {not_outside}");
         let values = params![account, entry.organisation];
         edit.execute(&format!("UPDATE {table} SET revision = -1 {where_}"), &values)?;
         edit.execute(&format!("DELETE FROM {table} {where_}"), &values)?;

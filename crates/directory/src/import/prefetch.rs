@@ -154,16 +154,15 @@ fn people(
         (
             format!(
                 "SELECT e.account_id, e.address, e.external_id, {columns} FROM address a
-                 JOIN entry e ON e.account_id = a.account_id JOIN person p ON p.account_id = e.account_id
-                 WHERE a.address IN ({{texts $1}}) AND e.organisation_id = $2"
+                 CROSS JOIN entry e CROSS JOIN person p
+                 WHERE e.account_id = a.account_id AND p.account_id = e.account_id AND a.address IN ({{texts $1}}) AND e.organisation_id = $2"
             ),
             addresses,
         ),
         (
             format!(
-                "SELECT e.account_id, e.address, e.external_id, {columns} FROM entry e
-                 JOIN person p ON p.account_id = e.account_id
-                 WHERE e.external_id IN ({{texts $1}}) AND e.organisation_id = $2"
+                "SELECT e.account_id, e.address, e.external_id, {columns} FROM entry e CROSS JOIN person p
+                 WHERE p.account_id = e.account_id AND e.external_id IN ({{texts $1}}) AND e.organisation_id = $2"
             ),
             external,
         ),

@@ -9,6 +9,7 @@ mod groups;
 mod import;
 mod isolation;
 mod logins;
+mod plans;
 mod resolving;
 mod rights;
 mod schema;
