@@ -1,6 +1,7 @@
 //! The command line: one file a family of commands, over the same functions as the doors.
 
 mod audit;
+mod backup;
 mod check;
 mod config;
 mod confirm;
@@ -102,6 +103,9 @@ enum Command {
     Audit(audit::Arguments),
     /// Verify counters, hashes, references and histories
     Check(check::Arguments),
+    /// Copy the whole server while it runs, and put a copy back on an empty machine
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Run a server with a sample organisation, made at the first start in a folder
     Demo(demo::Arguments),
     /// Bring the tables of the database up to date, or tell what that would do
@@ -161,6 +165,7 @@ fn run(session: &mut Session, command: Command) -> Result<(), Failure> {
         Command::Resolve(arguments) => directory::resolve::run(session, &arguments),
         Command::Audit(arguments) => audit::run(session, &arguments),
         Command::Check(arguments) => check::run(session, &arguments),
+        Command::Backup(command) => backup::run(session, command),
         Command::Demo(arguments) => demo::run(session, &arguments),
         Command::Config(command) => config::run(session, command),
         Command::Migrate(arguments) => migrate::run(session, &arguments),

@@ -39,3 +39,17 @@ impl Drop for Progress {
         self.0.finish_and_clear();
     }
 }
+
+impl Progress {
+    /// Moves the bar from elsewhere: what is being done, how much of it, and of how much (0: nobody knows).
+    pub fn shared(&self) -> impl Fn(&'static str, u64, u64) + Send + Sync + 'static + use<> {
+        let bar = self.0.clone();
+        move |what, done, of| {
+            bar.set_message(what);
+            if of > 0 {
+                bar.set_length(of);
+            }
+            bar.set_position(done);
+        }
+    }
+}

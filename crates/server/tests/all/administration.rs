@@ -178,3 +178,23 @@ fn r01_commands_work_beside_a_running_server() {
     assert_eq!(done(&world, &["user", "list"]).len(), 1);
     assert_eq!(server.get("/health/ready").0, 200);
 }
+
+#[test]
+fn r05_a_restored_server_equals_the_original() {
+    let world = acme();
+    let server = world.serve("");
+    done(&world, &["user", "add", "zoe@acme.example", "--password", "none"]);
+    let made = done(&world, &["backup", "create", "copy"]);
+    assert_eq!(server.get("/health/ready").0, 200, "it runs on meanwhile");
+    assert_eq!(done(&world, &["backup", "verify", "copy"])[0]["rows"], made[0]["rows"]);
+    let elsewhere =
+        |arguments: &[&str]| world.run(&[arguments, &["--json", "--data-dir", "elsewhere"]].concat());
+    let restored = elsewhere(&["backup", "restore", "copy"]).json();
+    assert_eq!(restored[0]["rows"], made[0]["rows"]);
+    assert_eq!(elsewhere(&["check"]).json()[0]["faults"], 0);
+    assert_eq!(elsewhere(&["user", "list"]).json(), done(&world, &["user", "list"]));
+    assert_eq!(elsewhere(&["audit"]).json(), done(&world, &["audit"]));
+    let again = elsewhere(&["backup", "restore", "copy"]);
+    assert_eq!(again.code, 5, "a folder that is not empty is kept: {}", again.err);
+    assert_eq!(refused(&world, &["backup", "verify", "nothing"], 3)["meaning"], "not-found");
+}
