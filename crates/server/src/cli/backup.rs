@@ -133,7 +133,7 @@ impl Session {
     /// A bar that the work moves from its own threads.
     fn shared_progress(&self) -> (super::progress::Progress, Progress) {
         let bar = self.progress("backup", 0);
-        let shared = bar.shared();
-        (bar, Arc::new(move |what, done, of| shared(what, done, of)))
+        let shared = Arc::new(bar.shared());
+        (bar, shared)
     }
 }
