@@ -59,7 +59,7 @@ pub fn create_accounts(
             head_hash: chain::START,
         };
         tx.add(&INSERT, params![id, organisation, kind, 0, 1, 0, 0, 0, now_ms, 0, row.head_hash])?;
-        Rows::put_account(tx, row)?;
+        Rows::note_account(tx, row)?;
     }
     Ok(ids)
 }

@@ -176,6 +176,12 @@ impl Rows {
         Ok(())
     }
 
+    /// Knows an account as it stands in its row, which was just written.
+    pub(crate) fn note_account(tx: &mut Tx<'_>, row: AccountRow) -> Result<()> {
+        tx.peek_group::<Self>()?.accounts.insert(row.id.0, (row, false));
+        Ok(())
+    }
+
     /// A collection, read when the group does not have it yet.
     pub(crate) fn collection(
         tx: &mut Tx<'_>,
