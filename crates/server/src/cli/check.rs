@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// What to check.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Derive again what can be derived: counters
+    /// Mend what can be derived: counters, and bodies that are whole elsewhere
     #[arg(long)]
     repair: bool,
     /// Only the account with this number
@@ -65,26 +65,71 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
             };
         }
         drop(bar);
+        if arguments.account.is_none() {
+            faults += database(desk).await?;
+        }
         if arguments.account.is_none() && !arguments.no_bodies {
-            faults += bodies_of(desk).await?;
+            faults += bodies_of(desk, arguments.repair).await?;
         }
         summary(desk, accounts, repaired, faults)
     })
 }
 
-struct Flaw(String);
+/// What is wrong beside the accounts: its kind, and how.
+struct Flaw(&'static str, String);
 
 const FLAW_COLUMNS: [Column<Flaw>; 2] = [
-    Column { key: "kind", title: "Kind", cell: |_| Cell::Text("body".to_owned()) },
-    Column { key: "text", title: "What is wrong", cell: |flaw| Cell::Text(flaw.0.clone()) },
+    Column { key: "kind", title: "Kind", cell: |flaw| Cell::Text(flaw.0.to_owned()) },
+    Column { key: "text", title: "What is wrong", cell: |flaw| Cell::Text(flaw.1.clone()) },
 ];
 
+/// Rights of accounts that are not there, and collections without an owner.
+const LOOSE: &[(&str, &str)] = &[
+    (
+        "SELECT DISTINCT s.subject_id FROM share s
+          WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.id = s.subject_id) LIMIT 100",
+        "has rights on others and does not exist",
+    ),
+    (
+        "SELECT DISTINCT c.account_id FROM collection c
+          WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.id = c.account_id) LIMIT 100",
+        "owns collections and does not exist",
+    ),
+];
+
+/// What the engine finds wrong with its files, and references between accounts; how many faults there are.
+async fn database(desk: &Desk<'_>) -> Result<u64, Failure> {
+    let store = desk.node.store();
+    let mut flaws: Vec<_> = store.flaws().await?.into_iter().map(|text| Flaw("database", text)).collect();
+    for (question, what) in LOOSE {
+        let ids = store.read(|tx| tx.query(question, [], |row| row.int(0))).await?;
+        flaws.extend(ids.into_iter().map(|id| Flaw("reference", format!("account {id} {what}"))));
+    }
+    if !flaws.is_empty() {
+        desk.session.out.rows(&FLAW_COLUMNS, &flaws)?;
+    }
+    Ok(u64::try_from(flaws.len()).unwrap_or(u64::MAX))
+}
+
 /// Reads every body and compares it with its hash; how many faults there are.
-async fn bodies_of(desk: &Desk<'_>) -> Result<u64, Failure> {
+async fn bodies_of(desk: &Desk<'_>, repair: bool) -> Result<u64, Failure> {
     let config = desk.session.load()?.config;
     let blobs = bodies::open(&desk.node, &config).await?;
+    if repair {
+        let mended = blobs.repair(bodies::REFERENCES).await?;
+        if mended.bodies_mended + mended.files_noted > 0 {
+            let sentence = format!(
+                "{} bodies were mended and {} unknown files noted.",
+                mended.bodies_mended, mended.files_noted
+            );
+            desk.done(
+                &sentence,
+                &json!({ "bodies_mended": mended.bodies_mended, "files_noted": mended.files_noted }),
+            )?;
+        }
+    }
     let mut flaws = Vec::new();
-    let report = blobs.verify(bodies::REFERENCES, |flaw| flaws.push(Flaw(flaw.to_string()))).await;
+    let report = blobs.verify(bodies::REFERENCES, |flaw| flaws.push(Flaw("body", flaw.to_string()))).await;
     blobs.close().await;
     let report = report?;
     if !flaws.is_empty() {

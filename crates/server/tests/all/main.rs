@@ -9,6 +9,7 @@
 )]
 
 mod administration;
+mod check;
 mod configuration;
 mod demo;
 mod serving;
