@@ -137,10 +137,11 @@ impl Writer {
     }
 
     /// The next transaction. Whoever was just answered often comes back at once: looking for a moment spares a
-    /// lone writer the time that it takes to wake this thread.
+    /// lone writer the time that it takes to wake this thread. With a thread for each of several connections
+    /// that would take the processors from those that have work.
     fn next(&self) -> Option<Work> {
         let begun = Instant::now();
-        while begun.elapsed() < LOOK {
+        while self.engine.is_inside() && begun.elapsed() < LOOK {
             if let Ok(work) = self.queue.try_recv() {
                 return Some(work);
             }

@@ -119,6 +119,11 @@ impl Engine {
         }
     }
 
+    /// Whether the database runs inside this process, with one thread that writes.
+    pub(crate) fn is_inside(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+
     pub(crate) fn after_group(&mut self, stats: &Stats) {
         if let Self::Sqlite { conn, wal, usage: Use::Writer } = self
             && std::fs::metadata(&*wal).is_ok_and(|file| file.len() > CHECKPOINT_NOW_BYTES)
