@@ -19,6 +19,7 @@ static FLOORS: &[Floor] = &[
     Floor { crates: &["kernel"], neighbours: true },
     Floor { crates: &["directory"], neighbours: true },
     Floor { crates: &["mail", "calendar", "contacts", "files", "crm"], neighbours: false },
+    Floor { crates: &["wire"], neighbours: true },
     Floor { crates: DOORS, neighbours: false },
     Floor { crates: &["httpd"], neighbours: true },
     Floor { crates: &["server"], neighbours: true },
@@ -26,7 +27,7 @@ static FLOORS: &[Floor] = &[
 
 /// The doors: one wire protocol family each.
 const DOORS: &[&str] =
-    &["smtp", "imap", "jmap", "dav", "admin-api", "exchange", "syncthing", "ocm", "nextcloud"];
+    &["smtp", "imap", "pop3", "managesieve", "jmap", "dav", "admin-api", "exchange", "syncthing", "ocm", "nextcloud"];
 
 /// A library that only these crates may use.
 struct Reserved {
