@@ -2,12 +2,14 @@
 //!
 //! * [`address`]: mail addresses (RFC 5321, RFC 5322 addr-spec, RFC 6531).
 //! * [`changes`]: what a commit did, as text.
+//! * [`imap`]: commands of IMAP4rev1 and IMAP4rev2.
 //! * [`domain`]: domain names as they are stored and shown (UTS #46, RFC 1035 lengths).
 //! * [`text`]: names and free text that people type.
 
 pub mod address;
 pub mod changes;
 pub mod domain;
+pub mod imap;
 pub mod text;
 
 pub use address::{Address, Host};
