@@ -61,6 +61,12 @@ limits! {
     batch_items = 10_000, "Items that one transaction may touch; larger work is split by the caller.";
     page_items = 1_000, "Rows of one page of a list, or of changes.";
     shares_per_collection = 1_000, "People and groups that a collection may be shared with.";
+    message_bytes = 67_108_864, "Bytes of one message; classes of service may set less for what their people send.";
+    delivery_recipients = 200, "Recipients of a message that one transaction delivers to; more take several.";
+    annotation_bytes = 65_536, "Bytes of one annotation of a mailbox.";
+    annotations_per_mailbox = 100, "Annotations of one mailbox or account.";
+    view_idle_seconds = 60, "Seconds after which what the server keeps in memory of a mailbox that nobody uses is dropped.";
+    view_tombstones = 10_000, "Removed messages of a mailbox that are remembered in memory for clients that look again; beyond it the database is asked.";
     body_bytes = 53_687_091_200, "Bytes of one body (a file's content); bodies of messages have their own, smaller limit.";
     member_depth = 16, "Levels of groups and lists within one another.";
     list_members = 100_000, "Members of one group or list.";

@@ -249,6 +249,20 @@ pub fn get(
     Ok((entry, record))
 }
 
+/// Entries of an organisation by their accounts, for a caller that asked for its rights otherwise (who shares
+/// something sees with whom); what is not there is left out.
+pub fn of_accounts(
+    tx: &mut Read<'_>,
+    organisation: OrganisationId,
+    accounts: &[AccountId],
+) -> Result<Vec<Entry>> {
+    let accounts: Vec<i64> = accounts.iter().map(|account| account.0).collect();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM entry WHERE account_id IN ({{list $1}}) AND organisation_id = $2 ORDER BY account_id"
+    );
+    tx.query(&sql, params![accounts, organisation], entry)
+}
+
 /// A new entry, of whatever kind.
 #[derive(Debug, Clone, Default)]
 pub struct NewEntry<'a> {

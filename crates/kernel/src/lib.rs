@@ -23,7 +23,7 @@ mod search;
 mod verbs;
 
 pub use accounts::{create_accounts, lock_accounts};
-pub use batch::{Batch, Changed, Created, ItemUpdate, NewCollection, NewItem};
+pub use batch::{Batch, BatchItem, Changed, Created, EditState, ItemUpdate, NewCollection, NewItem};
 pub use chain::ChainKey;
 pub use check::{Finding, FindingKind};
 pub use codec::changes;

@@ -230,6 +230,45 @@ impl<'v, 'r> View<'v, 'r> {
         })
     }
 
+    /// The accounts of others in which the reader has a right on anything, in the order of their ids.
+    pub fn shared_accounts(&mut self) -> Result<Vec<AccountId>> {
+        let subjects: Vec<i64> = self.ctx.actor.subjects.iter().map(|subject| subject.0).collect();
+        let sql = "SELECT DISTINCT account_id FROM share WHERE subject_id {in $1} AND account_id <> $2
+                    AND rights <> 0 ORDER BY account_id";
+        self.tx.query(sql, params![subjects, self.ctx.actor.account], |row| Ok(AccountId(row.int(0)?)))
+    }
+
+    /// Who has rights on a collection (0: on all of the account), besides its owner.
+    ///
+    /// # Errors
+    /// `Forbidden` for a reader who may not share it.
+    pub fn shares(
+        &mut self,
+        account: AccountId,
+        collection: CollectionId,
+    ) -> Result<Vec<(AccountId, Rights)>> {
+        self.require(account, collection, Right::Share)?;
+        let sql = "SELECT subject_id, rights FROM share WHERE account_id = $1 AND collection_id = $2
+                    ORDER BY subject_id";
+        self.tx
+            .query(sql, params![account, collection], |row| Ok((AccountId(row.int(0)?), Rights(row.int(1)?))))
+    }
+
+    /// When items were put where they lie now, in milliseconds since 1970, by their ids.
+    pub fn put_at(
+        &mut self,
+        account: AccountId,
+        collection: CollectionId,
+        items: &[ItemId],
+    ) -> Result<Vec<(ItemId, i64)>> {
+        self.require(account, collection, Right::Read)?;
+        let ids: Vec<i64> = items.iter().map(|item| item.0).collect();
+        let sql = "SELECT i.id, c.at FROM item i
+                     JOIN commit_ c ON c.account_id = i.account_id AND c.seq = i.created_seq
+                    WHERE i.account_id = $1 AND i.collection_id = $2 AND i.id {in $3} AND i.gone = 0 ORDER BY i.id";
+        self.tx.query(sql, params![account, collection, ids], |row| Ok((ItemId(row.int(0)?), row.int(1)?)))
+    }
+
     /// One collection.
     pub fn collection(&mut self, account: AccountId, id: CollectionId) -> Result<CollectionInfo> {
         let rights = self.rights(account, id)?;

@@ -1,1 +1,49 @@
-//! To come.
+//! Mail: messages in mailboxes, their delivery, and what lists, sorting and clients ask of them.
+//!
+//! What must stay true here:
+//! - A message never changes: its body lies in the blob store, what is asked of it often stands in its row.
+//! - A delivery is answered for only after its body and its rows are durable.
+//! - Nothing here knows a wire protocol. What is shaped for one (the IMAP envelope) is derived data in a column.
+//! - Rights are asked of the kernel with the caller's context.
+
+mod deliver;
+pub mod flags;
+mod mail;
+mod mailboxes;
+mod messages;
+mod rows;
+pub mod summary;
+mod threads;
+mod view;
+
+use kernel::{Body, Kind};
+use store::Part;
+use store::sql::Migration;
+
+pub use deliver::{Delivered, Incoming, Rcpt};
+pub use mail::Mail;
+pub use mailboxes::{Annotation, Mailbox, MailboxChange, Quota, Role, SharedAccount};
+pub use messages::{Append, Appended, Stored};
+pub use rows::{Columns, Row};
+pub use view::{Changes, Entry, View};
+
+const SCHEMA: &str = include_str!("../schema/mail.sql");
+
+/// The tables of mail.
+pub const PART: Part = Part {
+    name: "mail",
+    schema: SCHEMA,
+    migrations: &[Migration { number: 1, name: "ground", text: SCHEMA }],
+};
+
+/// The name of the kind, as it stands in `collection.kind`.
+pub const NAME: &str = "mail";
+
+/// Mail, as the kernel knows it.
+pub const KIND: Kind = Kind {
+    name: NAME,
+    table: Some("message"),
+    bodies: &[Body { table: "message", column: "body" }],
+    every_version: false,
+    searchable: None,
+};

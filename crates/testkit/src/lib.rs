@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod crash;
 pub mod engines;
+pub mod mail;
 pub mod note;
 pub mod plans;
 pub mod postgres;

@@ -26,8 +26,19 @@ static FLOORS: &[Floor] = &[
 ];
 
 /// The doors: one wire protocol family each.
-const DOORS: &[&str] =
-    &["smtp", "imap", "pop3", "managesieve", "jmap", "dav", "admin-api", "exchange", "syncthing", "ocm", "nextcloud"];
+const DOORS: &[&str] = &[
+    "smtp",
+    "imap",
+    "pop3",
+    "managesieve",
+    "jmap",
+    "dav",
+    "admin-api",
+    "exchange",
+    "syncthing",
+    "ocm",
+    "nextcloud",
+];
 
 /// A library that only these crates may use.
 struct Reserved {

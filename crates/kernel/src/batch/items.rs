@@ -96,6 +96,23 @@ struct ItemRow {
     gone: i64,
 }
 
+/// A live item as a batch sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchItem {
+    /// Its place.
+    pub id: ItemId,
+    /// The object.
+    pub object: ObjectId,
+    /// Its content.
+    pub content: i64,
+    /// The size of the content in bytes.
+    pub size: i64,
+    /// Small state as bits.
+    pub flags: i64,
+    /// Small state as text.
+    pub state: Option<String>,
+}
+
 impl Batch<'_, '_> {
     /// Puts an item into a collection. The caller writes the row of its content under [`Created::content`]
     /// in the same transaction, when the content is new.
@@ -178,12 +195,12 @@ impl Batch<'_, '_> {
         &mut self,
         collection: CollectionId,
         items: &[ItemId],
-        update: &ItemUpdate,
+        update: &ItemUpdate<'_>,
     ) -> Result<Changed> {
         if (update.set | update.clear) & SEEN != 0 {
             self.require(collection, Right::Seen)?;
         }
-        if (update.set | update.clear) & !SEEN != 0 || update.state.is_some() {
+        if (update.set | update.clear) & !SEEN != 0 || update.state.is_some() || update.edit.is_some() {
             self.require(collection, Right::Flag)?;
         }
         if let Some(state) = &update.state {
@@ -198,7 +215,11 @@ impl Batch<'_, '_> {
                 continue;
             }
             let flags = (item.flags | update.set) & !update.clear;
-            let state = update.state.clone().unwrap_or_else(|| item.state.clone());
+            let mut state = update.state.clone().unwrap_or_else(|| item.state.clone());
+            if let Some(edit) = update.edit {
+                state = edit(state.as_deref());
+                self.check_state(state.as_deref())?;
+            }
             changed.done.push((ItemId(item.id), flags));
             if flags == item.flags && state == item.state {
                 continue;
@@ -320,6 +341,24 @@ impl Batch<'_, '_> {
         self.put(source)?;
         self.put(target)?;
         Ok(moved)
+    }
+
+    /// Live items of a collection by their ids, as this batch sees them; what is not there is left out.
+    pub fn items(&mut self, collection: CollectionId, items: &[ItemId]) -> Result<Vec<BatchItem>> {
+        self.require(collection, Right::Read)?;
+        self.live(collection)?;
+        let (found, _) = self.find(collection, items)?;
+        Ok(found
+            .into_iter()
+            .map(|row| BatchItem {
+                id: ItemId(row.id),
+                object: ObjectId(row.object),
+                content: row.content,
+                size: row.size,
+                flags: row.flags,
+                state: row.state,
+            })
+            .collect())
     }
 
     /// Puts items into another collection of the account as well: the same objects in a second place.

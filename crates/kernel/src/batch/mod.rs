@@ -9,6 +9,8 @@ mod collections;
 mod items;
 mod shares;
 
+pub use items::BatchItem;
+
 use std::collections::HashMap;
 
 use base::{AccountId, CollectionId, Ctx, Error, ItemId, ObjectId, Result, Seq};
@@ -98,15 +100,20 @@ pub struct Created {
     pub seq: Seq,
 }
 
+/// Makes the small state of an item from the one it has.
+pub type EditState<'a> = &'a dyn Fn(Option<&str>) -> Option<String>;
+
 /// What to change on items.
-#[derive(Debug, Clone, Default)]
-pub struct ItemUpdate {
+#[derive(Clone, Default)]
+pub struct ItemUpdate<'a> {
     /// Flag bits to set.
     pub set: i64,
     /// Flag bits to clear.
     pub clear: i64,
     /// The small state, when it changes.
     pub state: Option<Option<String>>,
+    /// How each item's small state changes, when it depends on what it was.
+    pub edit: Option<EditState<'a>>,
     /// Leave items alone that changed after this commit (RFC 7162 UNCHANGEDSINCE).
     pub unchanged_since: Option<Seq>,
 }

@@ -1,1 +1,9 @@
-//! Tests of the crate from outside.
+//! Mail from outside, on SQLite with the disk and on PostgreSQL with S3.
+
+// Helpers of tests may stop with a message as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod deliveries;
+mod mailboxes;
+mod messages;
+mod views;

@@ -1,0 +1,53 @@
+//! The handle that doors hold.
+
+use std::sync::Arc;
+
+use directory::Directory;
+use kernel::Kernel;
+use store::Blobs;
+
+use crate::mailboxes::Inboxes;
+use crate::view::Views;
+
+/// Mail over a directory and a blob store. Cheap to clone.
+#[derive(Clone)]
+pub struct Mail(Arc<Inner>);
+
+struct Inner {
+    directory: Directory,
+    blobs: Blobs,
+    inboxes: Inboxes,
+    views: Views,
+}
+
+impl Mail {
+    /// Mail over a directory whose store was opened with [`crate::PART`] and [`store::BLOBS`], and whose kernel
+    /// knows [`crate::KIND`].
+    pub fn new(directory: Directory, blobs: Blobs) -> Self {
+        let views = Views::default();
+        Self(Arc::new(Inner { directory, blobs, inboxes: Inboxes::default(), views }))
+    }
+
+    /// The kernel below.
+    pub fn kernel(&self) -> &Kernel {
+        self.0.directory.kernel()
+    }
+
+    /// The directory below.
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// The blob store below.
+    pub fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+
+    pub(crate) fn inboxes(&self) -> &Inboxes {
+        &self.0.inboxes
+    }
+
+    pub(crate) fn views(&self) -> &Views {
+        &self.0.views
+    }
+}

@@ -1,0 +1,165 @@
+//! Putting messages into mailboxes, and what is done with them there.
+
+pub(crate) mod append;
+mod copy;
+mod store;
+
+use std::sync::Arc;
+
+use ::store::blobs::Put;
+use ::store::params;
+use ::store::sql::{Bulk, Type};
+use base::{CollectionId, Error, ItemId, Result};
+use bytes::Bytes;
+use kernel::{Batch, Created, NewItem};
+
+use crate::flags::Keywords;
+use crate::summary::{Summary, summarise};
+use crate::{Mail, threads};
+pub use append::{Append, Appended};
+pub use store::Stored;
+
+pub(crate) static INSERT: Bulk = Bulk::insert(
+    "message",
+    &[
+        ("account_id", Type::Int),
+        ("id", Type::Int),
+        ("body", Type::Bytes),
+        ("trace", Type::Bytes),
+        ("size", Type::Int),
+        ("received_at", Type::Int),
+        ("sent_at", Type::Int),
+        ("thread_id", Type::Int),
+        ("message_id", Type::Text),
+        ("refs", Type::Text),
+        ("subject", Type::Text),
+        ("sender", Type::Text),
+        ("preview", Type::Text),
+        ("has_attachment", Type::Int),
+        ("header_bytes", Type::Int),
+        ("fields", Type::Bytes),
+        ("envelope", Type::Bytes),
+        ("structure", Type::Text),
+    ],
+);
+
+/// A message that was read once and may be put into any number of mailboxes.
+#[derive(Clone)]
+pub(crate) struct Read(Arc<Inner>);
+
+struct Inner {
+    trace: Bytes,
+    size: i64,
+    summary: Summary,
+    keys: Vec<i64>,
+}
+
+impl Read {
+    /// Reads a whole message, whose first `trace_bytes` are ours.
+    pub(crate) fn new(whole: &Bytes, trace_bytes: usize) -> Self {
+        let summary = summarise(whole);
+        let named = summary.refs.iter().chain(&summary.in_reply_to).map(String::as_str);
+        let ids = std::iter::once(summary.message_id.as_str()).chain(named);
+        let keys = threads::keys(ids, &summary.base_subject);
+        let size = i64::try_from(whole.len()).unwrap_or(i64::MAX);
+        Self(Arc::new(Inner { trace: whole.slice(..trace_bytes.min(whole.len())), size, summary, keys }))
+    }
+
+    /// Bytes of the whole.
+    pub(crate) fn size(&self) -> i64 {
+        self.0.size
+    }
+
+    /// What was read.
+    pub(crate) fn summary(&self) -> &Summary {
+        &self.0.summary
+    }
+
+    /// Puts the message into a mailbox; its body is named in the same transaction.
+    pub(crate) fn put(
+        &self,
+        batch: &mut Batch<'_, '_>,
+        mailbox: CollectionId,
+        body: &Put,
+        received_at: i64,
+        keywords: &Keywords,
+    ) -> Result<Created> {
+        let Inner { trace, size, summary, keys } = &*self.0;
+        let state = Some(keywords.others.join(" ")).filter(|state| !state.is_empty());
+        let new = NewItem {
+            size: *size,
+            flags: keywords.flags,
+            state,
+            body: Some(body.hash()),
+            ..NewItem::default()
+        };
+        let made = batch.create(mailbox, new)?;
+        let account = batch.account();
+        let tx = batch.tx();
+        body.name(tx)?;
+        let thread = threads::find(tx, account, keys, made.content)?;
+        tx.add(
+            &INSERT,
+            params![
+                account,
+                made.content,
+                body.hash(),
+                &trace[..],
+                *size,
+                received_at,
+                summary.sent_at,
+                thread,
+                &summary.message_id,
+                summary.refs.join(" "),
+                &summary.subject,
+                &summary.sender,
+                &summary.preview,
+                summary.has_attachment,
+                summary.header_bytes,
+                &summary.fields[..],
+                summary.envelope.as_bytes(),
+                &summary.structure
+            ],
+        )?;
+        Ok(made)
+    }
+}
+
+impl Mail {
+    /// Stores the body of a message, without what we put before it.
+    pub(crate) async fn put_body(
+        &self,
+        organisation: base::OrganisationId,
+        whole: &Bytes,
+        trace_bytes: usize,
+    ) -> Result<Put> {
+        self.blobs().put(organisation, whole.slice(trace_bytes.min(whole.len())..)).await
+    }
+
+    /// The organisation of an account.
+    pub(crate) async fn organisation_of(&self, account: base::AccountId) -> Result<base::OrganisationId> {
+        let sql = "SELECT organisation_id FROM account WHERE id = $1";
+        let found = self
+            .kernel()
+            .store()
+            .read(move |tx| tx.query_opt(sql, params![account], |row| Ok(base::OrganisationId(row.int(0)?))));
+        found.await?.ok_or_else(|| Error::not_found("account"))
+    }
+}
+
+pub(crate) fn items(uids: &[u32]) -> Vec<ItemId> {
+    uids.iter().map(|uid| ItemId(i64::from(*uid))).collect()
+}
+
+/// Puts a message that lies in another mailbox of the account into this one too.
+pub(crate) fn put_again(
+    batch: &mut Batch<'_, '_>,
+    mailbox: CollectionId,
+    object: base::ObjectId,
+    size: i64,
+    keywords: &Keywords,
+) -> Result<Created> {
+    let state = Some(keywords.others.join(" ")).filter(|state| !state.is_empty());
+    let (object, content) = (Some(object), Some(object.0));
+    batch.create(mailbox, NewItem { object, content, size, flags: keywords.flags, state, body: None })
+}
