@@ -311,6 +311,11 @@ impl Ranges {
         self.0.iter().flat_map(|(from, to)| *from..=*to)
     }
 
+    /// Every number, ascending, without a borrow.
+    pub fn into_numbers(self) -> impl Iterator<Item = u32> {
+        self.0.into_iter().flat_map(|(from, to)| from..=to)
+    }
+
     /// The ranges, ascending.
     pub fn ranges(&self) -> &[(u32, u32)] {
         &self.0
