@@ -91,6 +91,27 @@ limits! {
     push_queue = 1_024, "Changes that a slow subscriber may be behind before it is told to look for itself.";
     request_body_bytes = 1_048_576, "Bytes of a body of an administrative HTTP request.";
     http_connections = 10_000, "Open HTTP connections of one node.";
+    queue_recipients_per_message = 100_000, "Outside recipients of one message.";
+    queue_retry_first_seconds = 300, "Seconds until outgoing mail that failed is tried again; doubled with each attempt.";
+    queue_retry_last_seconds = 14_400, "Seconds between attempts at most.";
+    queue_lifetime_seconds = 432_000, "Seconds after which outgoing mail that keeps failing is given up and its sender told.";
+    queue_report_lifetime_seconds = 172_800, "The same for reports to senders, which nobody is told about.";
+    queue_warn_seconds = 14_400, "Seconds after which a sender is told that mail is late.";
+    queue_returned_bytes = 1_048_576, "Bytes of a message that a report of its failure brings back; of a larger one only the header.";
+    outbound_connections = 200, "Connections to other mail servers at a time.";
+    outbound_connections_per_destination = 5, "Connections to one destination at a time.";
+    outbound_messages_per_connection = 100, "Messages that one connection carries.";
+    outbound_recipients_per_transaction = 100, "Recipients of one message that are sent at a time.";
+    outbound_hosts_per_destination = 8, "Hosts of one destination that are tried before it counts as not answering.";
+    outbound_connect_seconds = 30, "Seconds that connecting to one host may take.";
+    outbound_command_seconds = 300, "Seconds that a mail server may take to answer a command (RFC 5321 section 4.5.3.2).";
+    outbound_data_seconds = 600, "Seconds that a mail server may take to take a message over.";
+    outbound_reply_bytes = 65_536, "Bytes of one answer of a mail server.";
+    outbound_idle_seconds = 5, "Seconds that a connection is kept for more mail to the same destination.";
+    mta_sts_policy_bytes = 65_536, "Bytes of a policy that is fetched for MTA-STS.";
+    mta_sts_fetch_seconds = 30, "Seconds that fetching such a policy may take.";
+    tls_report_domains = 1_000, "Domains that are sent a report about TLS in one run.";
+    dkim_keys_per_domain = 16, "DKIM keys of one domain, retired ones included.";
 }
 
 #[cfg(test)]

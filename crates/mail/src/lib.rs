@@ -11,6 +11,7 @@ pub mod flags;
 mod mail;
 mod mailboxes;
 mod messages;
+pub mod queue;
 mod rows;
 pub mod summary;
 mod threads;
@@ -18,6 +19,7 @@ mod view;
 
 use kernel::{Body, Kind};
 use store::Part;
+use store::blobs::Reference;
 use store::sql::Migration;
 
 pub use deliver::{Delivered, Incoming, Rcpt};
@@ -35,6 +37,12 @@ pub const PART: Part = Part {
     schema: SCHEMA,
     migrations: &[Migration { number: 1, name: "ground", text: SCHEMA }],
 };
+
+/// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.
+pub const PARTS: &[Part] = &[PART, queue::PART];
+
+/// What names bodies beside the kind's own table: for the sweep of the blob store.
+pub const REFERENCES: &[Reference] = &[queue::REFERENCE];
 
 /// The name of the kind, as it stands in `collection.kind`.
 pub const NAME: &str = "mail";

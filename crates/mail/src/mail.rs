@@ -7,6 +7,7 @@ use kernel::Kernel;
 use store::Blobs;
 
 use crate::mailboxes::Inboxes;
+use crate::queue::Queue;
 use crate::view::Views;
 
 /// Mail over a directory and a blob store. Cheap to clone.
@@ -41,6 +42,11 @@ impl Mail {
     /// The blob store below.
     pub fn blobs(&self) -> &Blobs {
         &self.0.blobs
+    }
+
+    /// Mail on its way out, over the same store.
+    pub fn queue(&self) -> Queue {
+        Queue::new(self.kernel().store())
     }
 
     pub(crate) fn inboxes(&self) -> &Inboxes {

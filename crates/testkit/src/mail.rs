@@ -22,7 +22,8 @@ pub const PASSWORD: &str = "secret";
 
 /// The tables of everything that mail stands on.
 pub fn parts() -> Vec<Part> {
-    vec![store::jobs::PART, store::BLOBS, kernel::PART, directory::PART, mail::PART]
+    let below = [store::jobs::PART, store::BLOBS, kernel::PART, directory::PART];
+    below.into_iter().chain(mail::PARTS.iter().cloned()).collect()
 }
 
 /// Someone in the world.
