@@ -7,6 +7,7 @@
 //! - Rights are asked of the kernel with the caller's context.
 
 mod deliver;
+pub mod dkim;
 pub mod flags;
 mod mail;
 mod mailboxes;
@@ -39,7 +40,7 @@ pub const PART: Part = Part {
 };
 
 /// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.
-pub const PARTS: &[Part] = &[PART, queue::PART];
+pub const PARTS: &[Part] = &[PART, queue::PART, dkim::PART];
 
 /// What names bodies beside the kind's own table: for the sweep of the blob store.
 pub const REFERENCES: &[Reference] = &[queue::REFERENCE];

@@ -6,5 +6,4 @@
 mod deliveries;
 mod mailboxes;
 mod messages;
-mod queue;
 mod views;
