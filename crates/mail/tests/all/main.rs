@@ -6,4 +6,5 @@
 mod deliveries;
 mod mailboxes;
 mod messages;
+mod summary;
 mod views;
