@@ -40,8 +40,9 @@ fn what_one_recipient_lacks_fails_for_that_one_alone() {
     both(3, |world| async move {
         let quota = "200";
         let full = world.people[1].account;
-        let edited = world.directory.edit(&world.ctx(), world.organisation, move |edit| {
-            let given = [("quota", quota)];
+        let ctx = world.ctx();
+        let edited = world.directory.edit(&ctx, world.organisation, move |edit| {
+            let given = [("quota_bytes", quota)];
             directory::people::change(edit, full, &given).map(|_| ())
         });
         edited.await.unwrap();
