@@ -112,6 +112,19 @@ limits! {
     mta_sts_fetch_seconds = 30, "Seconds that fetching such a policy may take.";
     tls_report_domains = 1_000, "Domains that are sent a report about TLS in one run.";
     dkim_keys_per_domain = 16, "DKIM keys of one domain, retired ones included.";
+    mail_connections = 20_000, "Open connections of one mail protocol (SMTP, LMTP, submission, IMAP, POP3, ManageSieve) on one node.";
+    mail_connections_per_address = 1_000, "Open connections of one mail protocol from one network address (IPv6: /64). A gateway needs more than a person.";
+    smtp_line_bytes = 2_048, "Bytes of one command of SMTP, LMTP and submission; AUTH has its own.";
+    smtp_data_line_bytes = 1_000_000, "Bytes of one line of a message. RFC 5321 allows 998; real mail has longer ones.";
+    smtp_recipients = 1_000, "Recipients of one message that another server hands over.";
+    smtp_received = 50, "Received fields of a message; with more of them it goes round in circles and is refused.";
+    smtp_errors = 20, "Refused commands of one connection before it is closed.";
+    smtp_messages_per_connection = 10_000, "Messages of one connection before it is closed.";
+    smtp_silence_seconds = 300, "Seconds that SMTP, LMTP and submission wait for a client.";
+    smtp_messages_per_address_hour = 10_000, "Messages that one network address (IPv6: /64) may hand over in an hour; networks that are trusted are not counted.";
+    submission_recipients = 500, "Recipients of one message that a person sends.";
+    submission_recipients_per_account_hour = 2_000, "Recipients that one account may send to in an hour.";
+    submission_hold_seconds = 2_592_000, "Seconds that a message may be held for later (FUTURERELEASE).";
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! The directory as doors and commands hold it: changes as commits of the organisation's account, logins, and
 //! what was changed by SQL.
 
-use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Seq, SessionId};
+use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret, Seq, SessionId};
 use kernel::{Batch, CommitInfo, Kernel};
 use store::{Read, Tx};
 
-use crate::credentials::Hasher;
+use crate::credentials::{Hasher, ScramKeys};
 use crate::edit::{Edit, Note};
 use crate::fields::Given;
 use crate::links;
-use crate::login::{self, Answer, Credentials, LoggedIn};
+use crate::login::{self, Answer, Credentials, LoggedIn, Proof};
 use crate::organisations;
 use crate::roles::{self, Place, Verb};
+use crate::sessions;
 use crate::sql_changes;
-use crate::throttle::{Network, Throttle};
+use crate::throttle::{Attempt, Network, Throttle};
 
 /// The directory over a kernel. Cheap to clone.
 #[derive(Clone)]
@@ -125,26 +126,81 @@ impl Directory {
         let attempt =
             self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;
         let (answer, after) = login::verify(&self.hasher, ctx, &credentials, known, network).await?;
-        if after.is_empty() {
-            self.throttle.take_back(&attempt);
-        } else {
+        self.note_login(ctx, after, &attempt).await?;
+        match answer {
+            Answer::NeedsCode => Ok(Answer::NeedsCode),
+            Answer::LoggedIn(logged_in) => Ok(Answer::LoggedIn(self.with_groups(ctx, logged_in).await?)),
+        }
+    }
+
+    /// Begins a login by SCRAM: keys to prove a password against. A name that nobody has gets keys as well, which
+    /// no password proves. The try is counted as a wrong one until [`Directory::finish_scram`] takes it back.
+    ///
+    /// # Errors
+    /// `Limit` when it has to wait.
+    pub async fn begin_scram(&self, ctx: &Ctx, credentials: Credentials) -> Result<ScramLogin> {
+        let network = credentials.network_address.map(Network::of);
+        let (own, asked) = (ctx.clone(), credentials.clone());
+        let known = self.read(move |tx| login::look_up(tx, &own, &asked, network)).await?;
+        let is_known_network = known.as_ref().is_some_and(|known| known.network_seen_at.is_some());
+        let attempt =
+            self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;
+        let keys = known
+            .as_ref()
+            .and_then(|known| known.scram().cloned())
+            .unwrap_or_else(|| ScramKeys::of_nobody(self.hasher.unknown(), &credentials.name));
+        Ok(ScramLogin { keys, known, credentials, network, attempt })
+    }
+
+    /// Ends a login by SCRAM whose proof was right.
+    ///
+    /// # Errors
+    /// `Forbidden` when the account may not log in here, or not with its password alone.
+    pub async fn finish_scram(&self, ctx: &Ctx, begun: ScramLogin) -> Result<LoggedIn> {
+        let ScramLogin { known, credentials, network, attempt, .. } = begun;
+        let known = known.filter(|known| known.scram().is_some()).ok_or_else(login::wrong)?;
+        let (answer, after) =
+            login::admit(&self.hasher, ctx, &credentials, known, network, Proof::Scram).await?;
+        self.note_login(ctx, after, &attempt).await?;
+        match answer {
+            Answer::LoggedIn(logged_in) => self.with_groups(ctx, logged_in).await,
+            Answer::NeedsCode => Err(login::wrong()),
+        }
+    }
+
+    /// Who a token of one of our own sessions stands for, at a door that its class of service opens.
+    ///
+    /// # Errors
+    /// `Forbidden` when the token is wrong or the door is closed to its account.
+    pub async fn login_by_token(&self, ctx: &Ctx, token: &Secret, door: Door) -> Result<LoggedIn> {
+        let (own, token) = (ctx.clone(), token.clone());
+        let logged_in = self
+            .read(move |tx| {
+                let session = sessions::by_token(tx, &own, token.expose())?.ok_or_else(login::wrong)?;
+                login::by_session(tx, &own, session.account, door)
+            })
+            .await?;
+        self.with_groups(ctx, logged_in).await
+    }
+
+    /// Writes what a login leaves behind, and takes its try back.
+    async fn note_login(&self, ctx: &Ctx, after: login::After, attempt: &Attempt) -> Result<()> {
+        if !after.is_empty() {
             let own = ctx.clone();
             self.kernel
                 .store()
                 .write(Vec::new(), move |tx: &mut Tx<'_>| login::write(tx, &own, &after))
                 .await?;
-            self.throttle.take_back(&attempt);
         }
-        match answer {
-            Answer::NeedsCode => Ok(Answer::NeedsCode),
-            Answer::LoggedIn(logged_in) => {
-                let (own, account) = (ctx.clone(), logged_in.actor.account);
-                let subjects =
-                    self.read(move |tx| links::subjects(tx, account, own.limits.member_depth)).await?;
-                let actor = Actor { subjects: subjects.into(), ..logged_in.actor };
-                Ok(Answer::LoggedIn(LoggedIn { actor, ..logged_in }))
-            }
-        }
+        self.throttle.take_back(attempt);
+        Ok(())
+    }
+
+    async fn with_groups(&self, ctx: &Ctx, logged_in: LoggedIn) -> Result<LoggedIn> {
+        let (own, account) = (ctx.clone(), logged_in.actor.account);
+        let subjects = self.read(move |tx| links::subjects(tx, account, own.limits.member_depth)).await?;
+        let actor = Actor { subjects: subjects.into(), ..logged_in.actor };
+        Ok(LoggedIn { actor, ..logged_in })
     }
 
     /// The actor of an account with its groups, for a session that goes on.
@@ -198,6 +254,22 @@ impl Directory {
             }
         }
         Ok(count)
+    }
+}
+
+/// A login by SCRAM between its two messages.
+pub struct ScramLogin {
+    keys: ScramKeys,
+    known: Option<login::Known>,
+    credentials: Credentials,
+    network: Option<Network>,
+    attempt: Attempt,
+}
+
+impl ScramLogin {
+    /// What the client proves its password against.
+    pub fn keys(&self) -> &ScramKeys {
+        &self.keys
     }
 }
 

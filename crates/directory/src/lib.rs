@@ -34,19 +34,28 @@ pub mod throttle;
 pub mod units;
 
 pub use edit::Edit;
-pub use handle::Directory;
+pub use handle::{Directory, ScramLogin};
 use store::Part;
 use store::sql::Migration;
 
+/// The tables as they were at first.
+const GROUND: &str = concat!(include_str!("../schema/directory.sql"), include_str!("../schema/by_sql.sql"));
+
 /// Today's tables, views and triggers.
-pub const SCHEMA: &str =
-    concat!(include_str!("../schema/directory.sql"), include_str!("../schema/by_sql.sql"));
+pub const SCHEMA: &str = concat!(
+    include_str!("../schema/directory.sql"),
+    include_str!("../schema/by_sql.sql"),
+    include_str!("../schema/scram.sql")
+);
 
 /// The tables of the directory.
 pub const PART: Part = Part {
     name: "directory",
     schema: SCHEMA,
-    migrations: &[Migration { number: 1, name: "ground", text: SCHEMA }],
+    migrations: &[
+        Migration { number: 1, name: "ground", text: GROUND },
+        Migration { number: 2, name: "scram", text: include_str!("../schema/scram.sql") },
+    ],
 };
 
 /// A number that stands for a text where the text itself would be too much to keep.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret};
 use store::{Read, Tx, params};
 
-use crate::credentials::{Hasher, app, codes};
+use crate::credentials::{Hasher, ScramKeys, app, codes, scram};
 use crate::links;
 use crate::resolve;
 use crate::throttle::Network;
@@ -66,19 +66,30 @@ pub(crate) struct Known {
     second_factor: bool,
     pub(crate) network_seen_at: Option<i64>,
     app_password: Option<(i64, Option<i64>)>,
+    /// The keys of SCRAM that go with the hash.
+    scram: Option<ScramKeys>,
+}
+
+impl Known {
+    /// The keys of SCRAM that go with the password, if there are any.
+    pub(crate) fn scram(&self) -> Option<&ScramKeys> {
+        self.scram.as_ref()
+    }
 }
 
 const KNOWN: &str = "
     SELECT e.account_id, e.organisation_id, e.address,
            CASE WHEN e.state = 'active' AND o.state = 'active' AND d.state = 'active' THEN 1 ELSE 0 END,
            c.webmail, c.imap, c.pop3, c.submission, c.sieve, c.dav,
-           p.hash, coalesce(p.must_change, 0), p.changed_at, d.password_days, t.confirmed_at, n.last_seen_at
+           p.hash, coalesce(p.must_change, 0), p.changed_at, d.password_days, t.confirmed_at, n.last_seen_at,
+           s.salt, s.iterations, s.stored_key, s.server_key
     FROM address a
     JOIN entry e ON e.account_id = a.account_id
     JOIN organisation o ON o.id = e.organisation_id
     JOIN domain d ON d.organisation_id = e.organisation_id AND d.id = e.domain_id
     LEFT JOIN class_of_service c ON c.organisation_id = e.organisation_id AND c.id = e.class_id
     LEFT JOIN password p ON p.account_id = e.account_id
+    LEFT JOIN password_scram s ON s.account_id = p.account_id AND s.of_hash = p.hash
     LEFT JOIN one_time_code t ON t.account_id = e.account_id
     LEFT JOIN known_network n ON n.account_id = e.account_id AND n.network = $2
     WHERE a.address = $1 AND a.kind <> 'temporary'";
@@ -134,6 +145,7 @@ pub(crate) fn look_up(
             second_factor: row.opt_int(14)?.is_some(),
             network_seen_at: row.opt_int(15)?,
             app_password: None,
+            scram: scram::of_row(row, 16)?,
         })
     })?;
     // The question is asked for no account as well: it takes as long.
@@ -143,7 +155,7 @@ pub(crate) fn look_up(
 }
 
 /// The one answer to everything that is wrong with a name or a password.
-fn wrong() -> Error {
+pub(crate) fn wrong() -> Error {
     Error::forbidden("login", "address or password is wrong")
 }
 
@@ -154,6 +166,8 @@ pub(crate) struct After {
     network: Option<Network>,
     app_password: Option<i64>,
     new_hash: Option<(String, String)>,
+    /// Keys of SCRAM, and the hash that they go with.
+    scram: Option<(String, ScramKeys)>,
     code: Option<String>,
 }
 
@@ -163,6 +177,7 @@ impl After {
         self.network.is_none()
             && self.app_password.is_none()
             && self.new_hash.is_none()
+            && self.scram.is_none()
             && self.code.is_none()
     }
 }
@@ -186,11 +201,37 @@ pub(crate) async fn verify(
         hasher.verify(credentials.password.clone(), hash).await?
     };
     let Some(known) = known.filter(|_| right) else { return Err(wrong()) };
+    admit(hasher, ctx, credentials, known, network, Proof::Shown).await
+}
+
+/// How someone proved to know a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// By showing it.
+    Shown,
+    /// By SCRAM: we do not know it.
+    Scram,
+}
+
+/// What follows from a password that is right.
+///
+/// # Errors
+/// `Forbidden` when the account may not log in here, or not with its password alone.
+pub(crate) async fn admit(
+    hasher: &Hasher,
+    ctx: &Ctx,
+    credentials: &Credentials,
+    known: Known,
+    network: Option<Network>,
+    proof: Proof,
+) -> Result<(Answer, After)> {
     if let Some(rule) = known.refusal {
         return Err(Error::forbidden("login", rule));
     }
     let now = ctx.now_ms();
+    let by_app_password = known.app_password.filter(|_| proof == Proof::Shown);
     let plain = by_app_password.is_none();
+    let shown = plain && proof == Proof::Shown;
     if plain && !can_ask(credentials.door) && (known.second_factor || known.must_change) {
         let rule = if known.second_factor {
             "needs an app password here, since the account has a second factor; make one on the web"
@@ -206,17 +247,26 @@ pub(crate) async fn verify(
             network: None,
             app_password: None,
             new_hash: None,
+            scram: None,
             code: None,
         };
         return Ok((Answer::NeedsCode, nothing));
     }
-    let outdated = known.hash.clone().filter(|hash| plain && hasher.is_outdated(hash));
+    let outdated = known.hash.clone().filter(|hash| shown && hasher.is_outdated(hash));
     let new_hash = match outdated {
         Some(old) => {
             let new = hasher.hash(credentials.password.clone(), &ctx.random).await?;
             Some((old, new.as_str().to_owned()))
         }
         None => None,
+    };
+    let scram = match (&new_hash, &known.hash) {
+        _ if !shown => None,
+        (None, _) if known.scram.is_some() => None,
+        (Some((_, hash)), _) | (None, Some(hash)) => {
+            Some((hash.clone(), hasher.scram(credentials.password.clone(), &ctx.random).await?))
+        }
+        (None, None) => None,
     };
     let after = After {
         account: known.account,
@@ -226,6 +276,7 @@ pub(crate) async fn verify(
             .filter(|(_, used)| used.is_none_or(|used| now - used >= HOUR_MS))
             .map(|(id, _)| id),
         new_hash,
+        scram,
         code: credentials.code.clone().filter(|_| plain && known.second_factor),
     };
     let logged_in = LoggedIn {
@@ -275,6 +326,9 @@ pub(crate) fn write(tx: &mut Tx<'_>, ctx: &Ctx, after: &After) -> Result<()> {
             params![after.account, old, new, after.organisation],
         )?;
     }
+    if let Some((hash, keys)) = &after.scram {
+        scram::store(tx, after.organisation, after.account, hash, keys)?;
+    }
     Ok(())
 }
 
@@ -290,6 +344,28 @@ pub fn actor(tx: &mut Read<'_>, ctx: &Ctx, account: AccountId) -> Result<Actor> 
         .ok_or_else(|| Error::not_found("account"))?;
     let subjects = links::subjects(tx, account, ctx.limits.member_depth)?;
     Ok(Actor { account, organisation, subjects: subjects.into(), system: false })
+}
+
+/// An account that a session of its own stands for, at a door that its class of service opens.
+///
+/// # Errors
+/// `Forbidden` when the account is gone or the door is closed to it.
+pub(crate) fn by_session(tx: &mut Read<'_>, ctx: &Ctx, account: AccountId, door: Door) -> Result<LoggedIn> {
+    let address = tx
+        .query_opt("SELECT address FROM entry WHERE account_id = $1", params![account], |row| row.text(0))?
+        .ok_or_else(wrong)?;
+    let asked =
+        Credentials { name: address, password: Secret::default(), code: None, door, network_address: None };
+    let known = look_up(tx, ctx, &asked, None)?.filter(|known| known.account == account).ok_or_else(wrong)?;
+    if let Some(rule) = known.refusal {
+        return Err(Error::forbidden("login", rule));
+    }
+    Ok(LoggedIn {
+        actor: Actor::person(known.organisation, known.account),
+        address: known.address,
+        must_change_password: false,
+        by_app_password: false,
+    })
 }
 
 /// Whether an account may log in at all: its state, its domain's and its organisation's.

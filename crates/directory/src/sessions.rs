@@ -73,8 +73,20 @@ fn token_hash(token: &str) -> [u8; 32] {
 /// # Errors
 /// Those of the database.
 pub fn open(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewSession) -> Result<Opened> {
+    open_as(tx, ctx, new_id(ctx), new)
+}
+
+/// A number for a session that is written later: for connections, which begin before their row stands.
+pub fn new_id(ctx: &Ctx) -> SessionId {
+    SessionId(ctx.random.id().max(1))
+}
+
+/// As [`open`], with a number from [`new_id`].
+///
+/// # Errors
+/// Those of the database.
+pub fn open_as(tx: &mut Tx<'_>, ctx: &Ctx, id: SessionId, new: &NewSession) -> Result<Opened> {
     let now = ctx.now_ms();
-    let id = SessionId(ctx.random.id().max(1));
     let token = new.with_token.then(|| Secret::new(base64_url(&ctx.random.bytes::<24>())));
     let hash = token.as_ref().map(|token| token_hash(token.expose()));
     let client: String =
@@ -136,6 +148,48 @@ pub fn by_token(tx: &mut Read<'_>, ctx: &Ctx, token: &str) -> Result<Option<Sess
     )?;
     let Some(found) = found else { return Ok(None) };
     Ok(crate::login::may_log_in(tx, found.account)?.then_some(found))
+}
+
+/// Ends sessions whose connections were closed, and makes others last until `until`: both in one statement each.
+///
+/// # Errors
+/// Those of the database.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    closed: &[SessionId],
+    open: &[SessionId],
+    until: i64,
+) -> Result<()> {
+    let numbers = |ids: &[SessionId]| ids.iter().map(|id| id.0).collect::<Vec<i64>>();
+    let now = ctx.now_ms();
+    if !closed.is_empty() {
+        tx.later(
+            "UPDATE session SET ended_at = $2, last_seen_at = $2 WHERE id IN ({list $1}) AND ended_at IS NULL",
+            params![numbers(closed), now],
+        )?;
+    }
+    if !open.is_empty() {
+        tx.later(
+            "UPDATE session SET expires_at = $2, last_seen_at = $3
+             WHERE id IN ({list $1}) AND ended_at IS NULL",
+            params![numbers(open), until, now],
+        )?;
+    }
+    Ok(())
+}
+
+/// Sessions that ended at `since` or later, at most `most` of them, the latest first: for connections that are
+/// bound to them.
+///
+/// # Errors
+/// Those of the database.
+pub fn ended_since(tx: &mut Read<'_>, since: i64, most: i64) -> Result<Vec<SessionId>> {
+    tx.query(
+        "SELECT id FROM session WHERE ended_at IS NOT NULL AND ended_at >= $1 ORDER BY ended_at DESC LIMIT $2",
+        params![since, most],
+        |row| Ok(SessionId(row.int(0)?)),
+    )
 }
 
 /// Whether a session still lasts: for connections that stay open.

@@ -247,6 +247,7 @@ const UNMARKED: &[(&str, &str)] = &[
     ("app_password", "account_id"),
     ("one_time_code", "account_id"),
     ("recovery_code", "account_id"),
+    ("password_scram", "account_id"),
     ("known_network", "account_id"),
     ("session", "account_id"),
 ];

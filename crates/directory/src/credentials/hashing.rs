@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 use super::legacy;
+use super::scram::ScramKeys;
 
 /// What hashing a password costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +30,13 @@ impl Default for Costs {
     }
 }
 
-/// The hash of a password as text: argon2id, or one of an older system that is replaced at the next login.
+/// The hash of a password as text: argon2id, or one of an older system that is replaced at the next login. With it
+/// the keys of SCRAM-SHA-256 when the password itself was known.
 #[derive(Clone, PartialEq, Eq)]
-pub struct HashedPassword(String);
+pub struct HashedPassword {
+    text: String,
+    scram: Option<Arc<ScramKeys>>,
+}
 
 impl HashedPassword {
     /// Takes a hash that exists already, from the database or another system.
@@ -40,7 +45,7 @@ impl HashedPassword {
     /// `Invalid` for a form that is not known.
     pub fn existing(hash: &str) -> Result<Self> {
         if hash.len() <= 512 && (hash.starts_with("$argon2id$") || legacy::is_known(hash)) {
-            return Ok(Self(hash.to_owned()));
+            return Ok(Self { text: hash.to_owned(), scram: None });
         }
         Err(Error::invalid(
             "password_hash",
@@ -50,7 +55,12 @@ impl HashedPassword {
 
     /// The text for the database.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The keys of SCRAM-SHA-256, when the password was known.
+    pub(crate) fn scram(&self) -> Option<&ScramKeys> {
+        self.scram.as_deref()
     }
 }
 
@@ -89,7 +99,7 @@ impl Hasher {
     /// `Unavailable` when the program ends.
     pub async fn hash(&self, password: Secret, random: &Random) -> Result<HashedPassword> {
         let (argon2, random) = (self.argon2.clone(), random.clone());
-        self.run(move || hash(&argon2, password.expose(), &random).map(HashedPassword)).await
+        self.run(move || hash_whole(&argon2, &password, &random)).await
     }
 
     /// As [`Hasher::hash`], for a thread that may wait.
@@ -97,7 +107,18 @@ impl Hasher {
     /// # Errors
     /// `Corrupt` when argon2 fails.
     pub fn hash_blocking(&self, password: &Secret, random: &Random) -> Result<HashedPassword> {
-        hash(&self.argon2, password.expose(), random).map(HashedPassword)
+        hash_whole(&self.argon2, password, random)
+    }
+
+    /// The keys of SCRAM-SHA-256 of a password, on a thread that may work.
+    pub(crate) async fn scram(&self, password: Secret, random: &Random) -> Result<ScramKeys> {
+        let random = random.clone();
+        self.run(move || Ok(ScramKeys::of_password(password.expose(), &random))).await
+    }
+
+    /// Something of this process that nobody outside knows: the hash of no account.
+    pub(crate) fn unknown(&self) -> &[u8] {
+        self.dummy.as_bytes()
     }
 
     /// Whether a password is the one of a hash. Without a hash it takes as long and is wrong, so that nobody
@@ -147,6 +168,12 @@ fn digest(argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Option<[u8; 32]> 
     let mut out = [0; 32];
     argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, memory).ok()?;
     Some(out)
+}
+
+fn hash_whole(argon2: &Argon2<'_>, password: &Secret, random: &Random) -> Result<HashedPassword> {
+    let text = hash(argon2, password.expose(), random)?;
+    let scram = ScramKeys::of_password(password.expose(), random);
+    Ok(HashedPassword { text, scram: Some(Arc::new(scram)) })
 }
 
 fn hash(argon2: &Argon2<'_>, password: &str, random: &Random) -> Result<String> {

@@ -4,9 +4,11 @@ pub mod app;
 pub mod codes;
 mod hashing;
 mod legacy;
+pub(crate) mod scram;
 
 use base::{AccountId, Ctx, Error, Meaning, OrganisationId, Result, Secret};
 pub use hashing::{Costs, HashedPassword, Hasher};
+pub use scram::{SCRAM_ITERATIONS, ScramKeys};
 use store::{Read, params};
 
 use crate::edit::{Edit, What};
@@ -101,7 +103,12 @@ pub(crate) fn store_password(
          ON CONFLICT (account_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at,
                 must_change = excluded.must_change, revision = password.revision + 1",
         params![entry.account, entry.organisation, password.as_str(), now, must_change],
-    )
+    )?;
+    match password.scram() {
+        Some(keys) => scram::store(edit, entry.organisation, entry.account, password.as_str(), keys),
+        // A hash that was taken over: what there was is void beside it.
+        None => Ok(()),
+    }
 }
 
 /// The right to see or remove the credentials of an account: its owner's, or `account.password`.
