@@ -34,6 +34,11 @@ pub fn built_server(places: &Places) -> PathBuf {
 
 /// Becomes the measuring program of one part, built in release; only its JSON lines are on standard output.
 pub fn bench(places: &Places, arguments: &[OsString]) -> Result<()> {
+    if let Some((part, rest)) = arguments.split_first()
+        && part == "mail"
+    {
+        return crate::bench_mail::run(places, rest);
+    }
     needs::ensure(places, needs::FOR_PROGRAMS, true)?;
     process::become_program(&mut testkit_program(places, "beffroi-bench", true, arguments))
 }
