@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod crash;
+pub mod dns;
 pub mod engines;
 pub mod mail;
 pub mod note;

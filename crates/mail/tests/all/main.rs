@@ -7,4 +7,5 @@ mod deliveries;
 mod mailboxes;
 mod messages;
 mod summary;
+mod queue;
 mod views;
