@@ -107,6 +107,7 @@ limits! {
     outbound_command_seconds = 300, "Seconds that a mail server may take to answer a command (RFC 5321 section 4.5.3.2).";
     outbound_data_seconds = 600, "Seconds that a mail server may take to take a message over.";
     outbound_reply_bytes = 65_536, "Bytes of one answer of a mail server.";
+    outbound_memory_bytes = 268_435_456, "Bytes of messages that are in memory while they are sent; more wait.";
     outbound_idle_seconds = 5, "Seconds that a connection is kept for more mail to the same destination.";
     mta_sts_policy_bytes = 65_536, "Bytes of a policy that is fetched for MTA-STS.";
     mta_sts_fetch_seconds = 30, "Seconds that fetching such a policy may take.";

@@ -52,6 +52,12 @@ CREATE TABLE queue_pause (
     reason text NOT NULL DEFAULT '' -- why, for people
 ) {without_rowid};
 
+-- When an administrator last wanted all that waits for a destination to be tried at once.
+CREATE TABLE queue_flush (
+    route text NOT NULL PRIMARY KEY, -- the domain; `*`: all of them
+    flushed_at bigint NOT NULL -- what nodes learnt before about destinations that do not answer counts no more; milliseconds since 1970
+) {without_rowid};
+
 -- What a domain promised about TLS (MTA-STS, RFC 8461), kept as long as it said.
 CREATE TABLE queue_sts_policy (
     domain text NOT NULL PRIMARY KEY, -- the domain

@@ -1,1 +1,3 @@
-//! To come.
+//! SMTP: sending mail to others.
+
+pub mod outbound;

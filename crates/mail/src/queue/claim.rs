@@ -3,8 +3,8 @@
 use base::{AccountId, Ctx, OrganisationId, Result};
 use store::{Row, Tx, params};
 
+use super::Queue;
 use super::message::{Message, Notify, ReturnText};
-use super::{NEW, Queue};
 
 /// The destinations after `$1` that have something waiting, each with when its first is due: two looks into an index a
 /// destination, however much waits there.
@@ -15,6 +15,7 @@ const ROUTES: &str = "WITH RECURSIVE r(route, number) AS (\
     SELECT route, (SELECT min(q.next_at) FROM queue_recipient q WHERE q.state = 'waiting' AND q.route = r.route) \
     FROM r WHERE route IS NOT NULL";
 const PAUSED: &str = "SELECT route FROM queue_pause ORDER BY route LIMIT $1";
+const FLUSHES: &str = "SELECT route, flushed_at FROM queue_flush ORDER BY route LIMIT $1";
 const CLAIM: &str = "SELECT message_id, number, address, attempts, notify, original, warned FROM queue_recipient \
     WHERE state = 'waiting' AND route = $1 AND next_at <= $2 \
     ORDER BY next_at, message_id, number LIMIT $3 {skip locked}";
@@ -84,11 +85,13 @@ pub struct Lease {
 
 /// What there is to do, as one look found it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Leases {
+pub struct Due {
     /// Destinations with something that waits.
     pub routes: Vec<DueRoute>,
     /// Destinations that are paused; `*` for all.
     pub paused: Vec<String>,
+    /// When all that waits for a destination was last wanted to be tried, milliseconds since 1970; `*` for all.
+    pub flushes: Vec<(String, i64)>,
 }
 
 impl Queue {
@@ -96,7 +99,7 @@ impl Queue {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn due(&self, after: &str, limit: i64) -> Result<Leases> {
+    pub async fn due(&self, after: &str, limit: i64) -> Result<Due> {
         let after = after.to_owned();
         self.0
             .read(move |tx| {
@@ -104,7 +107,9 @@ impl Queue {
                     Ok(DueRoute { route: row.text(0)?, next_at: row.opt_int(1)?.unwrap_or(0) })
                 })?;
                 let paused = tx.query(PAUSED, params![PAUSED_ROWS], |row| row.text(0))?;
-                Ok(Leases { routes, paused })
+                let flushes =
+                    tx.query(FLUSHES, params![PAUSED_ROWS], |row| Ok((row.text(0)?, row.int(1)?)))?;
+                Ok(Due { routes, paused, flushes })
             })
             .await
     }
@@ -135,7 +140,7 @@ impl Queue {
     pub async fn release(&self, messages: Vec<i64>, lease: &Lease) -> Result<()> {
         let node = lease.node.clone();
         self.0.write([], move |tx| tx.later(RELEASE, params![&messages, &node])).await?;
-        self.wake(NEW);
+        self.wake();
         Ok(())
     }
 

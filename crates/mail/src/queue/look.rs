@@ -5,7 +5,7 @@ use store::{Row, params};
 
 use super::message::Message;
 use super::settle::EMPTY;
-use super::{FLUSHED, NEW, Queue, claim};
+use super::{Queue, claim};
 
 const PAGE: &str = "SELECT q.id, q.organisation_id, q.account_id, q.sender, q.size, q.created_at, r.number, \
     r.address, r.route, r.state, r.attempts, r.next_at, r.last_at, r.last_reply \
@@ -20,6 +20,13 @@ const FLUSH_ROUTE: &str =
     "UPDATE queue_recipient SET next_at = $1 WHERE state = 'waiting' AND route = $2 AND next_at > $1";
 const FLUSH_MESSAGE: &str =
     "UPDATE queue_recipient SET next_at = $1 WHERE state = 'waiting' AND message_id = $2 AND next_at > $1";
+const ROUTES_OF: &str =
+    "SELECT DISTINCT route FROM queue_recipient WHERE message_id = $1 ORDER BY route LIMIT 1000";
+const FLUSHED: &str = "INSERT INTO queue_flush (route, flushed_at) VALUES ($1, $2) \
+    ON CONFLICT (route) DO UPDATE SET flushed_at = excluded.flushed_at";
+const FORGET_FLUSHES: &str = "DELETE FROM queue_flush WHERE flushed_at < $1";
+/// Longer than any node remembers that a destination does not answer.
+const FLUSH_MS: i64 = 86_400_000;
 const HOLD: &str = "UPDATE queue_recipient SET state = 'held' WHERE message_id = $1 AND state = 'waiting'";
 const UNHOLD: &str =
     "UPDATE queue_recipient SET state = 'waiting', next_at = $2 WHERE message_id = $1 AND state = 'held'";
@@ -134,13 +141,22 @@ impl Queue {
         let (now_ms, route) = (ctx.now_ms(), route.map(str::to_owned));
         let count = self
             .0
-            .write([], move |tx| match (message, &route) {
-                (Some(id), _) => tx.execute(FLUSH_MESSAGE, params![now_ms, id]),
-                (None, Some(route)) => tx.execute(FLUSH_ROUTE, params![now_ms, route]),
-                (None, None) => tx.execute(FLUSH_ALL, params![now_ms]),
+            .write([], move |tx| {
+                tx.execute(FORGET_FLUSHES, params![now_ms - FLUSH_MS])?;
+                let of_message =
+                    message.map(|id| tx.query(ROUTES_OF, params![id], |row| row.text(0))).transpose()?;
+                let whole = [route.clone().unwrap_or_else(|| "*".to_owned())];
+                for route in of_message.as_deref().unwrap_or(&whole) {
+                    tx.execute(FLUSHED, params![route, now_ms])?;
+                }
+                match (message, &route) {
+                    (Some(id), _) => tx.execute(FLUSH_MESSAGE, params![now_ms, id]),
+                    (None, Some(route)) => tx.execute(FLUSH_ROUTE, params![now_ms, route]),
+                    (None, None) => tx.execute(FLUSH_ALL, params![now_ms]),
+                }
             })
             .await?;
-        self.wake(FLUSHED);
+        self.wake();
         Ok(count)
     }
 
@@ -151,7 +167,7 @@ impl Queue {
     pub async fn pause(&self, ctx: &Ctx, route: &str, reason: &str) -> Result<()> {
         let (now_ms, route, reason) = (ctx.now_ms(), route.to_owned(), reason.to_owned());
         self.0.write([], move |tx| tx.execute(PAUSE, params![&route, now_ms, &reason])).await?;
-        self.wake(NEW);
+        self.wake();
         Ok(())
     }
 
@@ -162,7 +178,7 @@ impl Queue {
     pub async fn resume(&self, route: &str) -> Result<bool> {
         let route = route.to_owned();
         let count = self.0.write([], move |tx| tx.execute(RESUME, params![&route])).await?;
-        self.wake(FLUSHED);
+        self.wake();
         Ok(count > 0)
     }
 
@@ -189,7 +205,7 @@ impl Queue {
                 false => tx.execute(UNHOLD, params![id, now_ms]),
             })
             .await?;
-        self.wake(NEW);
+        self.wake();
         Ok(count)
     }
 

@@ -346,6 +346,17 @@ impl Queue {
     }
 }
 
+impl Queue {
+    /// Queues a message in a transaction of its own; its number.
+    ///
+    /// # Errors
+    /// As [`Queue::enqueue`].
+    pub async fn send(&self, ctx: &Ctx, new: NewMessage) -> Result<i64> {
+        let (queue, ctx) = (self.clone(), ctx.clone());
+        self.0.write([], move |tx| queue.enqueue(tx, &ctx, &new)).await
+    }
+}
+
 /// At most `most` bytes of a text, whole characters, without NUL.
 pub(super) fn shorten(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(most));

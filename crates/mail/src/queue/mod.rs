@@ -23,7 +23,7 @@ use store::blobs::Reference;
 use store::sql::Migration;
 use store::{Part, Store};
 
-pub use claim::{Claimed, DueRoute, Lease, Leases, Recipient};
+pub use claim::{Claimed, Due, DueRoute, Lease, Recipient};
 pub use dsn::Reporter;
 pub use look::{PausedRoute, QueuedMessage, Removed};
 pub use message::{Body, Message, NewMessage, NewRecipient, Notify, ReturnText, route_of};
@@ -48,10 +48,8 @@ pub const REFERENCE: Reference = Reference {
 
 /// The topic under which all nodes hear that there is something to send, or that it should be looked at anew.
 const TOPIC: &str = "mail_queue";
-/// Said when mail was queued.
+/// What is said.
 const NEW: &str = "new";
-/// Said when an administrator wants all that waits to be tried now.
-const FLUSHED: &str = "flushed";
 
 /// The queue. Cheap to clone; everything it knows is in the database.
 #[derive(Debug, Clone)]
@@ -68,18 +66,9 @@ impl Queue {
         Wakings(self.0.notifier().subscribe(TOPIC))
     }
 
-    fn wake(&self, why: &'static str) {
-        self.0.notifier().publish(TOPIC, why);
+    fn wake(&self) {
+        self.0.notifier().publish(TOPIC, NEW);
     }
-}
-
-/// What a node is told while it waits for something to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waking {
-    /// There may be something new.
-    Look,
-    /// What waited because a destination did not answer is to be tried now, too.
-    Flush,
 }
 
 /// Receives hints about the queue.
@@ -87,11 +76,9 @@ pub enum Waking {
 pub struct Wakings(store::notify::Receiver);
 
 impl Wakings {
-    /// The next hint; nothing once the store is gone. May be cancelled without losing a hint.
-    pub async fn next(&mut self) -> Option<Waking> {
-        Some(match self.0.recv().await? {
-            store::notify::Notice::Text { text, .. } if &*text == FLUSHED => Waking::Flush,
-            _ => Waking::Look,
-        })
+    /// Returns when there may be something to do; nothing once the store is gone. May be cancelled without losing a
+    /// hint.
+    pub async fn next(&mut self) -> Option<()> {
+        self.0.recv().await.map(|_| ())
     }
 }

@@ -6,6 +6,6 @@
 mod deliveries;
 mod mailboxes;
 mod messages;
-mod summary;
 mod queue;
+mod summary;
 mod views;

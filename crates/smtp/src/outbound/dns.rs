@@ -129,8 +129,10 @@ impl Dns {
         }
         let name = absolute(host)?;
         let (six, four) = if ipv6 {
-            let both =
-                tokio::join!(self.plain.lookup(name.clone(), RecordType::AAAA), self.plain.lookup(name, RecordType::A));
+            let both = tokio::join!(
+                self.plain.lookup(name.clone(), RecordType::AAAA),
+                self.plain.lookup(name, RecordType::A)
+            );
             (found(both.0), found(both.1))
         } else {
             (Ok(None), found(self.plain.lookup(name, RecordType::A).await))
@@ -166,7 +168,12 @@ impl Dns {
     ///
     /// # Errors
     /// `NoAnswer` when there should be an answer and it cannot be trusted: nothing may be sent then.
-    pub(super) async fn tlsa(&self, domain: Option<&str>, host: &str, port: u16) -> Result<Option<Vec<Tlsa>>, Trouble> {
+    pub(super) async fn tlsa(
+        &self,
+        domain: Option<&str>,
+        host: &str,
+        port: u16,
+    ) -> Result<Option<Vec<Tlsa>>, Trouble> {
         let Some(validating) = &self.validating else { return Ok(None) };
         // Whoever could forge the way to the host could name a host of their own.
         if let Some(domain) = domain

@@ -105,7 +105,9 @@ fn split_enhanced(code: u16, text: &str) -> (&str, &str) {
     let class = parts.next().and_then(|part| part.parse::<u16>().ok());
     let others = [parts.next(), parts.next()];
     let is_number = |part: &Option<&str>| {
-        part.is_some_and(|part| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
+        part.is_some_and(|part| {
+            (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        })
     };
     if class == Some(code / 100) && others.iter().all(is_number) && parts.next().is_none() {
         (word, rest)
@@ -129,8 +131,10 @@ pub(super) struct Line {
 impl Line {
     /// Connects; `most` bounds an answer.
     pub(super) async fn connect(address: SocketAddr, wait: Duration, most: u64) -> Result<Self, Broken> {
-        let stream =
-            timeout(wait, TcpStream::connect(address)).await.map_err(|_| Broken::Slow)?.map_err(Broken::Lost)?;
+        let stream = timeout(wait, TcpStream::connect(address))
+            .await
+            .map_err(|_| Broken::Slow)?
+            .map_err(Broken::Lost)?;
         // Commands are written whole; waiting for more of them would only cost time.
         let _ = stream.set_nodelay(true);
         let most = usize::try_from(most).unwrap_or(usize::MAX);

@@ -157,9 +157,11 @@ impl Shared {
                             bound("sts", policy.text.clone()),
                             Some(Trust::Opportunistic(self.tls.any())),
                         ),
-                        None => {
-                            (Trust::Opportunistic(self.tls.any()), bound("no-policy-found", String::new()), None)
-                        }
+                        None => (
+                            Trust::Opportunistic(self.tls.any()),
+                            bound("no-policy-found", String::new()),
+                            None,
+                        ),
                     },
                 };
                 (settings.port, Protocol::Smtp, None, trust, bound, fallback)
@@ -177,7 +179,10 @@ impl Shared {
             })
             .collect();
         if targets.is_empty() {
-            return Err(never("5.4.6", format!("the host {host} is this server, which does not receive for it")));
+            return Err(never(
+                "5.4.6",
+                format!("the host {host} is this server, which does not receive for it"),
+            ));
         }
         Ok(Hop { targets, bound, fallback })
     }
@@ -206,7 +211,8 @@ impl Shared {
 /// The address of a literal such as `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
 fn literal(route: &str) -> Option<IpAddr> {
     let inner = route.strip_prefix('[')?.strip_suffix(']')?;
-    let bare = inner.split_once(':').filter(|(tag, _)| tag.eq_ignore_ascii_case("IPv6")).map(|(_, rest)| rest);
+    let bare =
+        inner.split_once(':').filter(|(tag, _)| tag.eq_ignore_ascii_case("IPv6")).map(|(_, rest)| rest);
     bare.unwrap_or(inner).parse().ok()
 }
 

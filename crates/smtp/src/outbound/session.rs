@@ -348,7 +348,9 @@ impl Session {
         if claimed.message.has_8bit && !self.offers.eight_bit {
             return from(Reply::local("5.6.3", "takes no messages with 8-bit characters"));
         }
-        if claimed.message.requires_tls && !(self.is_verified && self.line.is_tls() && self.offers.require_tls) {
+        if claimed.message.requires_tls
+            && !(self.is_verified && self.line.is_tls() && self.offers.require_tls)
+        {
             return from(Reply::local("5.7.30", "gives no verified TLS, which the sender asked for"));
         }
         None

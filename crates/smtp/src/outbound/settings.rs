@@ -177,7 +177,10 @@ mod tests {
     #[test]
     fn a_relay_is_read_from_text() {
         let relay = Relay::parse("Mail.Example.org").unwrap();
-        assert_eq!((relay.host.as_str(), relay.port, relay.tls), ("mail.example.org", 25, RelayTls::Opportunistic));
+        assert_eq!(
+            (relay.host.as_str(), relay.port, relay.tls),
+            ("mail.example.org", 25, RelayTls::Opportunistic)
+        );
         assert_eq!(Relay::parse("smtps://relay.test").unwrap().port, 465);
         let lmtp = Relay::parse("lmtp://127.0.0.1:2424").unwrap();
         assert_eq!((lmtp.protocol, lmtp.port), (Protocol::Lmtp, 2424));

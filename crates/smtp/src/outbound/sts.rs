@@ -81,7 +81,9 @@ impl Policy {
     /// Whether a host is one of the policy's (RFC 8461 section 4.1).
     pub(super) fn allows(&self, host: &str) -> bool {
         self.mx.iter().any(|pattern| match pattern.strip_prefix("*.") {
-            Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
+            Some(parent) => {
+                host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent)
+            }
             None => pattern == host,
         })
     }
@@ -212,8 +214,7 @@ impl Resolve for Asks {
         Box::pin(async move {
             let found = dns.addresses(name.as_str(), ipv6).await;
             let found = found.map_err(|trouble| format!("{}: {trouble:?}", name.as_str()))?;
-            let addresses: Addrs =
-                Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
+            let addresses: Addrs = Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)
         })
     }

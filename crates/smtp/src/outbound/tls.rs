@@ -185,7 +185,8 @@ impl ServerCertVerifier for Dane {
                     continue;
                 }
                 let verifier =
-                    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone()).build();
+                    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
+                        .build();
                 let verified = verifier.ok().is_some_and(|verifier| {
                     verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now).is_ok()
                 });
