@@ -124,3 +124,42 @@ fn no_statement_of_mail_scans() {
         world.sound().await;
     });
 }
+
+#[test]
+fn r09_whatever_bytes_come_are_delivered_and_come_back_as_they_were() {
+    both(1, |world| async move {
+        let person = &world.people[0];
+        let random = base::Random::seeded(11);
+        let pieces: &[&[u8]] = &[
+            b"Subject: a\0b =?utf-8?Q?=00=FF?= \r\n",
+            b"From: \"\0\" <a\0@b>\r\nMessage-ID: <\0@x>\r\nReferences: <\0> <a@b\0>\r\n",
+            b"Content-Type: multipart/mixed; boundary=\"\0\"\r\n\r\n--\0\r\n",
+            b"Content-Type: text/plain; charset=\"\0\"; name*=utf-8''%00%ff\r\nContent-ID: <\0>\r\n\r\n",
+            b"\xff\xfe\x00\r\n\r\n",
+            b"Date: Mon, 99 Foo 99999 99:99:99 +9999\r\n",
+            b"\r\n\0\0\0",
+            b"=?iso-2022-jp?B?AAAA?=",
+        ];
+        let mut sent = Vec::new();
+        for _ in 0..60 {
+            let mut body = Vec::new();
+            for _ in 0..random.u64() % 9 {
+                body.extend_from_slice(pieces[usize::try_from(random.u64()).unwrap_or(0) % pieces.len()]);
+                if random.u64().is_multiple_of(4) {
+                    body.extend_from_slice(&random.u64().to_le_bytes());
+                }
+            }
+            world.deliver_one(person, body.clone()).await;
+            sent.push(body);
+        }
+        let ctx = world.ctx_of(person, Door::Imap).await;
+        let inbox = world.mailbox(person, Role::Inbox).await.id;
+        let view = world.mail.view(&ctx, person.account, inbox).await.unwrap();
+        let wanted = view.iter().map(|entry| (entry.content, None)).collect();
+        let bodies = world.mail.bodies(&ctx, person.account, inbox, wanted).await.unwrap();
+        for (body, sent) in bodies.into_iter().zip(sent) {
+            assert_eq!(body.as_deref(), Some(&sent[..]));
+        }
+        world.sound().await;
+    });
+}

@@ -1,6 +1,7 @@
 //! Measurements, printed as one JSON line a figure: name, value, unit, peer, ratio, target, holds.
 
 mod body;
+mod deliver;
 mod figure;
 mod letter;
 mod machine;
@@ -32,6 +33,7 @@ impl Load {
 
 const PARTS: &[Part] = &[
     ("store", "transactions, bodies, pages, changes since; both engines", store::run),
+    ("deliver", "deliveries of whole messages; both engines", deliver::run),
     ("directory", "an import of many people; both engines", people::run),
 ];
 
