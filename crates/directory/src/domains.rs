@@ -161,6 +161,24 @@ pub fn list(tx: &mut Read<'_>, ctx: &Ctx, organisation: OrganisationId, after: &
     )
 }
 
+/// The organisation that acts for a domain: its own; for a domain that nobody here has the first one.
+///
+/// # Errors
+/// `NotFound` when there is no organisation at all.
+pub fn organisation_for(tx: &mut Read<'_>, name: &str) -> Result<OrganisationId> {
+    let own = tx.query_opt("SELECT organisation_id FROM domain WHERE name = $1", params![name], |row| {
+        Ok(OrganisationId(row.int(0)?))
+    })?;
+    match own {
+        Some(own) => Ok(own),
+        None => tx
+            .query_opt("SELECT id FROM organisation ORDER BY id LIMIT 1", params![], |row| {
+                Ok(OrganisationId(row.int(0)?))
+            })?
+            .ok_or_else(|| Error::not_found("organisation")),
+    }
+}
+
 /// The domain of that name, in whatever form it is written.
 ///
 /// # Errors

@@ -327,6 +327,31 @@ fn follow(tx: &mut Read<'_>, level: &[Reached]) -> Result<Vec<Link>> {
     Ok(links)
 }
 
+/// Whose address it is, also with a detail: its account and organisation. What it leads to does not matter here.
+///
+/// # Errors
+/// Those of the database; an address that nobody has is no error.
+pub fn owner(tx: &mut Read<'_>, ctx: &Ctx, address: &Address) -> Result<Option<Recipient>> {
+    let Some(domain) = own_domain(tx, address)? else { return Ok(None) };
+    let Some(candidates) = candidates(address, &domain) else { return Ok(None) };
+    Ok(find(tx, ctx, &candidates)?.map(|(found, _)| found.recipient))
+}
+
+/// The largest message that an account may send, by its class of service; none: the server's limit.
+///
+/// # Errors
+/// Those of the database.
+pub fn largest_message(tx: &mut Read<'_>, account: AccountId) -> Result<Option<i64>> {
+    let found = tx.query_opt(
+        "SELECT c.max_message_bytes FROM entry e
+         JOIN class_of_service c ON c.organisation_id = e.organisation_id AND c.id = e.class_id
+         WHERE e.account_id = $1",
+        params![account],
+        |row| row.opt_int(0),
+    )?;
+    Ok(found.flatten())
+}
+
 /// The quota in force of an account; none: no limit.
 ///
 /// # Errors

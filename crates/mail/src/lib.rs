@@ -9,6 +9,7 @@
 mod deliver;
 pub mod dkim;
 pub mod flags;
+pub mod greylist;
 mod mail;
 mod mailboxes;
 mod messages;
@@ -40,7 +41,7 @@ pub const PART: Part = Part {
 };
 
 /// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.
-pub const PARTS: &[Part] = &[PART, queue::PART, dkim::PART];
+pub const PARTS: &[Part] = &[PART, queue::PART, dkim::PART, greylist::PART];
 
 /// What names bodies beside the kind's own table: for the sweep of the blob store.
 pub const REFERENCES: &[Reference] = &[queue::REFERENCE];

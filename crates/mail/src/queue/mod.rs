@@ -17,6 +17,7 @@ mod dsn;
 mod look;
 mod message;
 mod policy;
+mod send;
 mod settle;
 
 use store::blobs::Reference;
