@@ -78,6 +78,7 @@ limits! {
     login_failures_per_account = 20, "Wrong passwords for one account in a window from addresses where it never logged in before it has to wait.";
     login_failures_per_address = 100, "Wrong passwords from one network address (IPv6: /64) in a window before it has to wait.";
     login_window_seconds = 900, "The window of the two limits above, in seconds.";
+    verified_passwords = 50_000, "Accounts whose right password a node remembers, sealed and in memory only, so that their next login costs no slow hash.";
     import_line_bytes = 65_536, "Bytes of one line of an imported CSV file.";
     import_errors = 1_000, "Errors that an import lists before it stops.";
     search_text_bytes = 1_048_576, "Bytes of text of one object that are indexed; the rest is not found by search.";

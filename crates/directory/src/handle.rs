@@ -8,7 +8,6 @@ use store::{Read, Tx};
 use crate::credentials::{Hasher, ScramKeys};
 use crate::edit::{Edit, Note};
 use crate::fields::Given;
-use crate::links;
 use crate::login::{self, Answer, Credentials, LoggedIn, Proof};
 use crate::organisations;
 use crate::roles::{self, Place, Verb};
@@ -127,10 +126,7 @@ impl Directory {
             self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;
         let (answer, after) = login::verify(&self.hasher, ctx, &credentials, known, network).await?;
         self.note_login(ctx, after, &attempt).await?;
-        match answer {
-            Answer::NeedsCode => Ok(Answer::NeedsCode),
-            Answer::LoggedIn(logged_in) => Ok(Answer::LoggedIn(self.with_groups(ctx, logged_in).await?)),
-        }
+        Ok(answer)
     }
 
     /// Begins a login by SCRAM: keys to prove a password against. A name that nobody has gets keys as well, which
@@ -163,7 +159,7 @@ impl Directory {
             login::admit(&self.hasher, ctx, &credentials, known, network, Proof::Scram).await?;
         self.note_login(ctx, after, &attempt).await?;
         match answer {
-            Answer::LoggedIn(logged_in) => self.with_groups(ctx, logged_in).await,
+            Answer::LoggedIn(logged_in) => Ok(logged_in),
             Answer::NeedsCode => Err(login::wrong()),
         }
     }
@@ -174,13 +170,11 @@ impl Directory {
     /// `Forbidden` when the token is wrong or the door is closed to its account.
     pub async fn login_by_token(&self, ctx: &Ctx, token: &Secret, door: Door) -> Result<LoggedIn> {
         let (own, token) = (ctx.clone(), token.clone());
-        let logged_in = self
-            .read(move |tx| {
-                let session = sessions::by_token(tx, &own, token.expose())?.ok_or_else(login::wrong)?;
-                login::by_session(tx, &own, session.account, door)
-            })
-            .await?;
-        self.with_groups(ctx, logged_in).await
+        self.read(move |tx| {
+            let session = sessions::by_token(tx, &own, token.expose())?.ok_or_else(login::wrong)?;
+            login::by_session(tx, &own, session.account, door)
+        })
+        .await
     }
 
     /// Writes what a login leaves behind, and takes its try back.
@@ -194,13 +188,6 @@ impl Directory {
         }
         self.throttle.take_back(attempt);
         Ok(())
-    }
-
-    async fn with_groups(&self, ctx: &Ctx, logged_in: LoggedIn) -> Result<LoggedIn> {
-        let (own, account) = (ctx.clone(), logged_in.actor.account);
-        let subjects = self.read(move |tx| links::subjects(tx, account, own.limits.member_depth)).await?;
-        let actor = Actor { subjects: subjects.into(), ..logged_in.actor };
-        Ok(LoggedIn { actor, ..logged_in })
     }
 
     /// The actor of an account with its groups, for a session that goes on.

@@ -2,7 +2,6 @@
 //! is the same, and takes as long.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret};
 use store::{Read, Tx, params};
@@ -66,6 +65,7 @@ pub(crate) struct Known {
     second_factor: bool,
     pub(crate) network_seen_at: Option<i64>,
     app_password: Option<(i64, Option<i64>)>,
+    subjects: Vec<AccountId>,
     /// The keys of SCRAM that go with the hash.
     scram: Option<ScramKeys>,
 }
@@ -146,12 +146,14 @@ pub(crate) fn look_up(
             network_seen_at: row.opt_int(15)?,
             app_password: None,
             scram: scram::of_row(row, 16)?,
+            subjects: Vec::new(),
         })
     })?;
-    // The question is asked for no account as well: it takes as long.
+    // These questions are asked for no account as well: it takes as long.
     let account = known.as_ref().map_or(AccountId(0), |known| known.account);
     let app_password = app::find(tx, account, credentials.password.expose(), credentials.door, now)?;
-    Ok(known.map(|known| Known { app_password, ..known }))
+    let subjects = links::subjects(tx, account, ctx.limits.member_depth)?;
+    Ok(known.map(|known| Known { app_password, subjects, ..known }))
 }
 
 /// The one answer to everything that is wrong with a name or a password.
@@ -197,8 +199,12 @@ pub(crate) async fn verify(
     let right = if by_app_password.is_some() {
         true
     } else {
-        let hash = known.as_ref().and_then(|known| known.hash.clone());
-        hasher.verify(credentials.password.clone(), hash).await?
+        match known.as_ref().and_then(|known| Some((known.account, known.hash.as_deref()?))) {
+            Some((account, hash)) => {
+                hasher.verify_stored(&ctx.limits, account, &credentials.password, hash).await?
+            }
+            None => hasher.verify(credentials.password.clone(), None).await?,
+        }
     };
     let Some(known) = known.filter(|_| right) else { return Err(wrong()) };
     admit(hasher, ctx, credentials, known, network, Proof::Shown).await
@@ -283,7 +289,7 @@ pub(crate) async fn admit(
         actor: Actor {
             account: known.account,
             organisation: known.organisation,
-            subjects: Arc::from([known.account]),
+            subjects: known.subjects.into(),
             system: false,
         },
         address: known.address,
@@ -361,7 +367,12 @@ pub(crate) fn by_session(tx: &mut Read<'_>, ctx: &Ctx, account: AccountId, door:
         return Err(Error::forbidden("login", rule));
     }
     Ok(LoggedIn {
-        actor: Actor::person(known.organisation, known.account),
+        actor: Actor {
+            account: known.account,
+            organisation: known.organisation,
+            subjects: known.subjects.into(),
+            system: false,
+        },
         address: known.address,
         must_change_password: false,
         by_app_password: false,

@@ -2,14 +2,36 @@
 
 use base::{AccountId, Result};
 use store::Read;
+use store::blobs::Reference;
 
 /// A column of a kind's content table that names bodies.
 #[derive(Debug, Clone, Copy)]
 pub struct Body {
     /// The table; it has the columns `account_id` and `id`.
     pub table: &'static str,
-    /// The column with the hash.
+    /// The column with the hash; it has an index, or every sweep of the bodies reads the whole table.
     pub column: &'static str,
+}
+
+impl Body {
+    /// How the blob store finds the rows that name bodies here. A content stays until retention forgets it, so the
+    /// bodies of all earlier states are kept as well.
+    pub fn reference(&self) -> Reference {
+        let Self { table, column } = self;
+        Reference {
+            name: (*table).into(),
+            exists: format!(
+                "SELECT 1 FROM {table} r JOIN account a ON a.id = r.account_id \
+                 WHERE r.{column} = blob.hash AND a.organisation_id = blob.organisation_id"
+            )
+            .into(),
+            list: format!(
+                "SELECT a.organisation_id, r.{column} FROM {table} r JOIN account a ON a.id = r.account_id \
+                 WHERE r.{column} IS NOT NULL"
+            )
+            .into(),
+        }
+    }
 }
 
 /// The text of a content for the search index.

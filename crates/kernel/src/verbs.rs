@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use base::{AccountId, CollectionId, Ctx, Error, Result, Seq};
+use store::blobs::Reference;
 use store::sql::Locks;
 use store::{Read, Store, Tx};
 
 use crate::batch::Batch;
 use crate::chain::ChainKey;
-use crate::kind::Kind;
+use crate::kind::{Body, Kind};
 use crate::push::{self, Hub};
 use crate::read::View;
 use crate::rows::{AccountRow, Rows};
@@ -109,6 +110,11 @@ impl Kernel {
     /// The kinds of data that it knows.
     pub fn kinds(&self) -> &[Kind] {
         &self.shared.kinds
+    }
+
+    /// All that names bodies in the tables of the kinds, for the sweep of the blob store.
+    pub fn body_references(&self) -> Vec<Reference> {
+        self.kinds().iter().flat_map(|kind| kind.bodies).map(Body::reference).collect()
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {

@@ -12,8 +12,11 @@ use crate::config::setting::BlobsBackend;
 use crate::folder;
 use crate::node::Node;
 
-/// What names bodies: each kind of data that has any adds its tables here, so that a sweep keeps them.
-pub const REFERENCES: &[Reference] = &[];
+/// All that names bodies: the tables of the kinds, and beside them those of no kind, which are added here. A test
+/// refuses a column of bytes that is neither here nor known to be something else.
+pub fn references(node: &Node) -> Vec<Reference> {
+    node.kernel.body_references()
+}
 
 /// Opens the blob store.
 pub async fn open(node: &Node, config: &Config) -> Result<Blobs> {
@@ -118,6 +121,63 @@ mod tests {
         for (endpoint, address) in cases {
             assert_eq!(host_and_port(endpoint), address);
         }
+    }
+
+    /// Columns of bytes that name no body.
+    const NO_BODIES: &[&str] = &[
+        "account.head_hash",
+        "app_password.hash",
+        "blob.hash",
+        "blob_dictionary.data",
+        "blob_stage.hash",
+        "blob_stage.data",
+        "commit_.hash",
+        "import_run.file_hash",
+        "mark.hash",
+        "one_time_code.secret",
+        "recovery_code.hash",
+        "session.token_hash",
+    ];
+
+    /// The columns of bytes of a schema, as `table.column`.
+    fn columns_of_bytes(schema: &str) -> Vec<String> {
+        let mut table = "";
+        let mut columns = Vec::new();
+        for line in schema.lines().map(str::trim) {
+            if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
+                table = rest.split([' ', '(']).next().unwrap_or_default();
+            }
+            if let Some((column, rest)) = line.split_once(' ')
+                && rest.trim_start().starts_with("{bytes}")
+            {
+                columns.push(format!("{table}.{column}"));
+            }
+        }
+        columns
+    }
+
+    #[tokio::test]
+    async fn every_column_of_bytes_is_kept_by_a_reference_or_known_to_be_none() {
+        let folder = std::env::temp_dir().join(format!("beffroi-references-{}", std::process::id()));
+        let mut config = Config::default();
+        config.top.data_dir.clone_from(&folder);
+        let node = Node::open(&config).await.unwrap();
+        let references = references(&node);
+        let parts = crate::node::parts();
+        let columns: Vec<_> = parts.iter().flat_map(|part| columns_of_bytes(part.schema)).collect();
+        assert!(columns.len() >= NO_BODIES.len(), "{columns:?}");
+        for column in columns {
+            let (table, name) = column.split_once('.').unwrap();
+            let kept = references
+                .iter()
+                .any(|reference| reference.name == table && reference.list.contains(&format!("r.{name}")));
+            assert!(
+                kept || NO_BODIES.contains(&column.as_str()),
+                "{column}: does it name bodies? Then a sweep must know it, else write it above"
+            );
+        }
+        node.close().await;
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[tokio::test]

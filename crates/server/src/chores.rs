@@ -205,7 +205,7 @@ impl Job for Sweep {
     async fn run(self, job: &JobCtx<Work>) -> Result<()> {
         let blobs = &job.context.blobs;
         blobs.refresh_dictionary().await?;
-        let done = blobs.sweep(bodies::REFERENCES).await? + blobs.compact().await?;
+        let done = blobs.sweep(&bodies::references(&job.context.node)).await? + blobs.compact().await?;
         if done.bodies_removed > 0 || done.containers_removed > 0 {
             tracing::info!(bodies = done.bodies_removed, containers = done.containers_removed, "swept");
         }

@@ -12,6 +12,8 @@ pub fn measure(metrics: &mut Metrics, node: &Node, chores: Chores, index: Search
     let node = node.clone();
     metrics.add(move |figures| {
         store(figures, &node);
+        let slow = node.directory.hasher().slow_hashes();
+        figures.counter("password_hashes", "Passwords that were hashed the slow way", &[], slow);
         jobs(figures, &chores);
         search(figures, &index);
     });

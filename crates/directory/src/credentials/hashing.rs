@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use base::{Error, Random, Result, Secret};
+use base::{AccountId, Error, Limits, Random, Result, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
@@ -12,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::legacy;
 use super::scram::ScramKeys;
+use super::verified::Verified;
 
 /// What hashing a password costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Hasher {
     costs: Costs,
     places: Arc<Semaphore>,
     dummy: Arc<str>,
+    verified: Arc<Verified>,
+    slow: Arc<AtomicU64>,
 }
 
 impl Hasher {
@@ -90,7 +94,8 @@ impl Hasher {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy = hash(&argon2, "no such account", random)?;
         let places = Arc::new(Semaphore::new(at_a_time.max(1)));
-        Ok(Self { argon2, costs, places, dummy: dummy.into() })
+        let verified = Arc::new(Verified::new(random));
+        Ok(Self { argon2, costs, places, dummy: dummy.into(), verified, slow: Arc::default() })
     }
 
     /// Hashes a new password.
@@ -131,6 +136,33 @@ impl Hasher {
         self.run(move || Ok(verify(password.expose(), hash.as_deref(), &dummy))).await
     }
 
+    /// As [`Hasher::verify`] for the stored hash of an account. A password that was right before for the very same
+    /// hash is known without the slow work.
+    ///
+    /// # Errors
+    /// `Unavailable` when the program ends.
+    pub async fn verify_stored(
+        &self,
+        limits: &Limits,
+        account: AccountId,
+        password: &Secret,
+        hash: &str,
+    ) -> Result<bool> {
+        if self.verified.knows(limits, account, hash, password.expose()) {
+            return Ok(true);
+        }
+        let right = self.verify(password.clone(), Some(hash.to_owned())).await?;
+        if right {
+            self.verified.note(limits, account, hash, password.expose());
+        }
+        Ok(right)
+    }
+
+    /// Slow hashes that were worked on since the start.
+    pub fn slow_hashes(&self) -> u64 {
+        self.slow.load(Ordering::Relaxed)
+    }
+
     /// Whether a hash is to be replaced by a new one of the same password: of an older system, or cheaper than
     /// hashes are made now.
     pub fn is_outdated(&self, hash: &str) -> bool {
@@ -140,6 +172,7 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let ended = || Error::unavailable("login", "is not possible while the program ends");
+        self.slow.fetch_add(1, Ordering::Relaxed);
         let place = self.places.clone().acquire_owned().await.map_err(|_| ended())?;
         tokio::task::spawn_blocking(move || {
             let done = work();

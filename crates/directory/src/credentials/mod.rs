@@ -5,6 +5,7 @@ pub mod codes;
 mod hashing;
 mod legacy;
 pub(crate) mod scram;
+mod verified;
 
 use base::{AccountId, Ctx, Error, Meaning, OrganisationId, Result, Secret};
 pub use hashing::{Costs, HashedPassword, Hasher};

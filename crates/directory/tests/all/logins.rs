@@ -161,6 +161,56 @@ fn hashes_of_an_older_system_are_replaced_at_the_first_login() {
 }
 
 #[test]
+fn a_second_login_costs_no_slow_hash_one_read_and_no_write() {
+    both(|world| async move {
+        let ada = world.person_with_password("ada").await;
+        world.team(directory::entries::Kind::Group, "staff", &["ada"]).await;
+        let costs = || {
+            let stats = world.engine.store.stats();
+            (world.directory.hasher().slow_hashes(), stats.reads, stats.transactions)
+        };
+        login(&world, "ada", "secret word", Door::Imap).await.unwrap();
+        let (hashes, reads, writes) = costs();
+        for door in [Door::Imap, Door::Submission, Door::Imap] {
+            let again = login(&world, "ada", "secret word", door).await.unwrap();
+            assert_eq!(again.actor.subjects.len(), 2, "with its group");
+        }
+        assert_eq!(costs(), (hashes, reads + 3, writes));
+        // A wrong password pays in full every time, and is never taken for a right one.
+        for _ in 0..2 {
+            assert!(login(&world, "ada", "secret worD", Door::Imap).await.is_err());
+        }
+        assert_eq!(costs(), (hashes + 2, reads + 5, writes));
+        // A change by SQL is in force at once, and back.
+        let (old, new) = (sql_hash(&world, ada).await, world.hash("another word").as_str().to_owned());
+        set_by_sql(&world, ada, new.clone()).await;
+        assert!(login(&world, "ada", "secret word", Door::Imap).await.is_err());
+        login(&world, "ada", "another word", Door::Imap).await.unwrap();
+        set_by_sql(&world, ada, old).await;
+        assert!(login(&world, "ada", "another word", Door::Imap).await.is_err());
+        let hashes = costs().0;
+        login(&world, "ada", "secret word", Door::Imap).await.unwrap();
+        assert!(costs().0 > hashes, "the proof was for another hash");
+        // Locking is in force at once too.
+        world.edit(move |edit| apply(edit, ada, Transition::Lock)).await.unwrap();
+        assert!(login(&world, "ada", "secret word", Door::Imap).await.is_err());
+    });
+}
+
+async fn sql_hash(world: &World, account: AccountId) -> String {
+    const ASK: &str = "SELECT hash FROM password WHERE account_id = $1";
+    let asked = world.directory.read(move |tx| tx.query_one(ASK, store::params![account], |row| row.text(0)));
+    asked.await.unwrap()
+}
+
+async fn set_by_sql(world: &World, account: AccountId, hash: String) {
+    let write = world.engine.store.write([], move |tx| {
+        tx.execute("UPDATE password SET hash = $2 WHERE account_id = $1", store::params![account, &hash])
+    });
+    assert_eq!(write.await.unwrap(), 1);
+}
+
+#[test]
 fn app_passwords_open_their_doors_until_they_end() {
     both(|world| async move {
         let ada = world.person_with_password("ada").await;

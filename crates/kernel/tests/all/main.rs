@@ -3,6 +3,7 @@
 // Helpers of tests may stop with a message as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bodies;
 mod history;
 mod isolation;
 mod manual;

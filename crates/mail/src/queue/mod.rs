@@ -20,6 +20,8 @@ mod policy;
 mod send;
 mod settle;
 
+use std::borrow::Cow;
+
 use store::blobs::Reference;
 use store::sql::Migration;
 use store::{Part, Store};
@@ -42,9 +44,11 @@ pub const PART: Part = Part {
 
 /// The bodies that queued messages name, for the sweep of the blob store.
 pub const REFERENCE: Reference = Reference {
-    name: "queue_message",
-    exists: "SELECT 1 FROM queue_message q WHERE q.organisation_id = blob.organisation_id AND q.hash = blob.hash",
-    list: "SELECT q.organisation_id, q.hash FROM queue_message q",
+    name: Cow::Borrowed("queue_message"),
+    exists: Cow::Borrowed(
+        "SELECT 1 FROM queue_message q WHERE q.organisation_id = blob.organisation_id AND q.hash = blob.hash",
+    ),
+    list: Cow::Borrowed("SELECT q.organisation_id, q.hash FROM queue_message q"),
 };
 
 /// The topic under which all nodes hear that there is something to send, or that it should be looked at anew.

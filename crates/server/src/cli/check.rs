@@ -115,8 +115,9 @@ async fn database(desk: &Desk<'_>) -> Result<u64, Failure> {
 async fn bodies_of(desk: &Desk<'_>, repair: bool) -> Result<u64, Failure> {
     let config = desk.session.load()?.config;
     let blobs = bodies::open(&desk.node, &config).await?;
+    let references = bodies::references(&desk.node);
     if repair {
-        let mended = blobs.repair(bodies::REFERENCES).await?;
+        let mended = blobs.repair(&references).await?;
         if mended.bodies_mended + mended.files_noted > 0 {
             let sentence = format!(
                 "{} bodies were mended and {} unknown files noted.",
@@ -129,7 +130,7 @@ async fn bodies_of(desk: &Desk<'_>, repair: bool) -> Result<u64, Failure> {
         }
     }
     let mut flaws = Vec::new();
-    let report = blobs.verify(bodies::REFERENCES, |flaw| flaws.push(Flaw("body", flaw.to_string()))).await;
+    let report = blobs.verify(&references, |flaw| flaws.push(Flaw("body", flaw.to_string()))).await;
     blobs.close().await;
     let report = report?;
     if !flaws.is_empty() {

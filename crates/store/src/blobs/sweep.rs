@@ -7,6 +7,7 @@
 //! - Bytes go only after the row of their container said for a whole lease that it is dying.
 //! - Every step can be repeated after a crash: first the bytes go, then the row that tells of them.
 
+use std::borrow::Cow;
 use std::ops::Add;
 
 use base::Result;
@@ -27,16 +28,31 @@ const CONTAINERS: i64 = 500;
 ///
 /// Both texts are fragments of statements in the store's dialect. They must find every row that names a
 /// body, of whatever state; an index on the column with the hash keeps a sweep fast.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// The table, for people.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// A question that has a row when a row names `blob.hash` of `blob.organisation_id`, such as
     /// `SELECT 1 FROM file f WHERE f.hash = blob.hash AND f.organisation_id = blob.organisation_id`.
-    pub exists: &'static str,
+    pub exists: Cow<'static, str>,
     /// A question for the organisation and the hash of every row that names a body, such as
     /// `SELECT f.organisation_id, f.hash FROM file f`.
-    pub list: &'static str,
+    pub list: Cow<'static, str>,
+}
+
+impl Reference {
+    /// The rows of a table that has a column `organisation_id`, and names bodies in `column`.
+    pub fn in_table(table: &str, column: &str) -> Self {
+        Self {
+            name: Cow::Owned(table.to_owned()),
+            exists: Cow::Owned(format!(
+                "SELECT 1 FROM {table} r WHERE r.{column} = blob.hash AND r.organisation_id = blob.organisation_id"
+            )),
+            list: Cow::Owned(format!(
+                "SELECT r.organisation_id, r.{column} FROM {table} r WHERE r.{column} IS NOT NULL"
+            )),
+        }
+    }
 }
 
 /// What a sweep or a compaction did.
@@ -247,7 +263,7 @@ fn unnamed(references: &[Reference]) -> String {
     let mut out = String::new();
     for reference in references {
         out.push_str(" AND NOT EXISTS (");
-        out.push_str(reference.exists);
+        out.push_str(&reference.exists);
         out.push(')');
     }
     out

@@ -1,5 +1,7 @@
 //! Checking that every row has its body, whole and unchanged, and that every container is accounted for.
 
+use std::borrow::Cow;
+
 use base::{Error, Meaning, OrganisationId, Result};
 
 use super::backend::{Backend, busy};
@@ -25,7 +27,7 @@ pub enum Flaw {
     /// A row names a body that does not exist.
     Dangling {
         /// The kind of row.
-        reference: &'static str,
+        reference: Cow<'static, str>,
     },
     /// Its container is not known, or its bytes are gone.
     NoContainer,
@@ -160,7 +162,7 @@ impl Blobs {
         }
         for reference in references {
             for (organisation, hash) in self.dangling(reference).await? {
-                let flaw = Flaw::Dangling { reference: reference.name };
+                let flaw = Flaw::Dangling { reference: reference.name.clone() };
                 tell(Finding { organisation, hash, container: 0, offset: 0, flaw });
             }
         }

@@ -165,7 +165,7 @@ fn r04_a_flipped_byte_or_a_missing_row_is_found_and_named() {
         world.blobs.verify(REFERENCES, |finding| flaws.push(finding)).await.unwrap();
         let kinds: Vec<_> = flaws.iter().map(|finding| finding.flaw.clone()).collect();
         assert_eq!(kinds.len(), 3, "{flaws:?}");
-        assert!(kinds.contains(&Flaw::Dangling { reference: "note" }));
+        assert!(kinds.contains(&Flaw::Dangling { reference: "note".into() }));
         assert_eq!(kinds.iter().filter(|flaw| **flaw == Flaw::WrongBytes).count(), 2, "{flaws:?}");
         assert!(flaws[0].to_string().starts_with("body "), "{}", flaws[0]);
         // Reading says so too, and gives nothing out.

@@ -1,6 +1,7 @@
 //! What the tests of the blob store share: a world on every pair of engine and place, bodies, and a table
 //! that names them.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,9 +56,11 @@ pub struct World {
 
 /// All that names bodies in these tests.
 pub const REFERENCES: &[Reference] = &[Reference {
-    name: "note",
-    exists: "SELECT 1 FROM note n WHERE n.hash = blob.hash AND n.organisation_id = blob.organisation_id",
-    list: "SELECT organisation_id, hash FROM note",
+    name: Cow::Borrowed("note"),
+    exists: Cow::Borrowed(
+        "SELECT 1 FROM note n WHERE n.hash = blob.hash AND n.organisation_id = blob.organisation_id",
+    ),
+    list: Cow::Borrowed("SELECT organisation_id, hash FROM note"),
 }];
 
 impl World {

@@ -15,7 +15,7 @@ use super::load::{self, Writer};
 use super::place::{HERE, Opened, Place};
 use super::plan::{ARCHIVE, ELSEWHERE, INBOX, State, Step, body, plan, text};
 use super::record::{Record, Reporter};
-use super::tables::{LETTER, REFERENCE};
+use super::tables::LETTER;
 
 /// How the process is started.
 #[derive(Debug, clap::Args)]
@@ -248,7 +248,7 @@ async fn prune(opened: Arc<Opened>, accounts: Vec<AccountId>, reporter: Arc<Repo
 async fn sweep(opened: Arc<Opened>, reporter: Arc<Reporter>) {
     loop {
         tokio::time::sleep(Duration::from_millis(150)).await;
-        if let Err(error) = opened.blobs.sweep(&[REFERENCE]).await {
+        if let Err(error) = opened.blobs.sweep(&opened.kernel.body_references()).await {
             excuse(&reporter, "a sweep", &error);
         }
         if let Err(error) = opened.blobs.compact().await {

@@ -2,7 +2,6 @@
 
 use kernel::{Body, Kind};
 use store::Part;
-use store::blobs::Reference;
 use store::sql::{Bulk, Migration, Type};
 
 const SCHEMA: &str = "
@@ -43,13 +42,6 @@ pub(crate) const KIND: Kind = Kind {
     bodies: &[Body { table: "letter", column: "body_hash" }],
     every_version: false,
     searchable: None,
-};
-
-/// The rows that name bodies; all are of one organisation.
-pub(crate) const REFERENCE: Reference = Reference {
-    name: "letter",
-    exists: "SELECT 1 FROM letter l WHERE l.body_hash = blob.hash AND blob.organisation_id = 1",
-    list: "SELECT 1, l.body_hash FROM letter l WHERE l.body_hash IS NOT NULL",
 };
 
 /// Adds letters.

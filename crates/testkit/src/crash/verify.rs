@@ -8,7 +8,6 @@ use store::params;
 use super::load::{self, Found};
 use super::place::{HERE, Opened};
 use super::plan::{Letter, State, body, plan, text};
-use super::tables::REFERENCE;
 
 /// What the watching process knows.
 #[derive(Debug, Default)]
@@ -122,7 +121,10 @@ async fn content_loss(
 /// Reads every body, whatever names it, and looks for containers that nobody knows.
 pub(crate) async fn bodies(opened: &Opened, verdict: &mut Verdict) -> Result<()> {
     let mut findings = Vec::new();
-    let report = opened.blobs.verify(&[REFERENCE], |finding| findings.push(finding.to_string())).await?;
+    let report = opened
+        .blobs
+        .verify(&opened.kernel.body_references(), |finding| findings.push(finding.to_string()))
+        .await?;
     verdict.bodies += report.bodies;
     verdict.losses.append(&mut findings);
     Ok(())

@@ -49,11 +49,6 @@ const LEAVES: Part = Part {
     schema: SCHEMA,
     migrations: &[Migration { number: 1, name: "first", text: SCHEMA }],
 };
-const REFERENCE: Reference = Reference {
-    name: "leaf",
-    exists: "SELECT 1 FROM leaf l WHERE l.hash = blob.hash AND l.organisation_id = blob.organisation_id",
-    list: "SELECT l.organisation_id, l.hash FROM leaf l",
-};
 
 struct Server {
     world: World,
@@ -146,8 +141,11 @@ impl Server {
             self.world.sound(*account).await;
         }
         let mut findings = Vec::new();
-        let report =
-            self.blobs.verify(&[REFERENCE], |finding| findings.push(finding.to_string())).await.unwrap();
+        let report = self
+            .blobs
+            .verify(&[Reference::in_table("leaf", "hash")], |finding| findings.push(finding.to_string()))
+            .await
+            .unwrap();
         assert!(findings.is_empty(), "{findings:?}");
         assert!(report.bodies >= 61);
     }
