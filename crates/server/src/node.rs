@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base::{Actor, Clock, Ctx, Door, Error, Limits, Random, Result, SessionId};
 use directory::Directory;
 use directory::credentials::{Costs, Hasher};
-use kernel::Kernel;
+use kernel::{Kernel, Kind};
 use store::sql::Step;
 use store::{Backend, Part, Store, StoreOptions, params};
 
@@ -17,8 +17,11 @@ use crate::{folder, key};
 
 /// The tables of all floors, each after those that it refers to.
 pub fn parts() -> Vec<Part> {
-    vec![store::jobs::PART, store::BLOBS, kernel::PART, directory::PART]
+    vec![store::jobs::PART, store::BLOBS, kernel::PART, directory::PART, mail::PART]
 }
+
+/// The kinds of data that there are.
+const KINDS: &[Kind] = &[mail::KIND];
 
 /// The floors below, open.
 #[derive(Clone)]
@@ -38,7 +41,7 @@ impl Node {
         let ctx = Ctx::system(Clock::system(), Random::system(), limits.clone());
         let key = key::open(config, &ctx.random).await?;
         let store = Store::open(options(config, parts(), limits)?).await?;
-        let kernel = Kernel::new(store, Vec::new(), key);
+        let kernel = Kernel::new(store, KINDS.to_vec(), key);
         let directory = Directory::new(kernel.clone(), hasher(config, &ctx.random)?);
         Ok(Self { kernel, directory, ctx })
     }
