@@ -15,7 +15,8 @@ use crate::node::Node;
 /// All that names bodies: the tables of the kinds, and beside them those of no kind, which are added here. A test
 /// refuses a column of bytes that is neither here nor known to be something else.
 pub fn references(node: &Node) -> Vec<Reference> {
-    node.kernel.body_references()
+    let beside = mail::REFERENCES.iter().cloned();
+    node.kernel.body_references().into_iter().chain(beside).collect()
 }
 
 /// Opens the blob store.
@@ -139,6 +140,9 @@ mod tests {
         "message.fields",
         "message.trace",
         "one_time_code.secret",
+        "password_scram.salt",
+        "password_scram.server_key",
+        "password_scram.stored_key",
         "recovery_code.hash",
         "session.token_hash",
     ];
@@ -174,7 +178,7 @@ mod tests {
             let (table, name) = column.split_once('.').unwrap();
             let kept = references
                 .iter()
-                .any(|reference| reference.name == table && reference.list.contains(&format!("r.{name}")));
+                .any(|reference| reference.name == table && reference.list.contains(&format!(".{name}")));
             assert!(
                 kept || NO_BODIES.contains(&column.as_str()),
                 "{column}: does it name bodies? Then a sweep must know it, else write it above"

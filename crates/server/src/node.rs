@@ -17,7 +17,8 @@ use crate::{folder, key};
 
 /// The tables of all floors, each after those that it refers to.
 pub fn parts() -> Vec<Part> {
-    vec![store::jobs::PART, store::BLOBS, kernel::PART, directory::PART, mail::PART]
+    let below = [store::jobs::PART, store::BLOBS, kernel::PART, directory::PART];
+    below.into_iter().chain(mail::PARTS.iter().copied()).collect()
 }
 
 /// The kinds of data that there are.
