@@ -75,6 +75,7 @@ limits! {
     app_passwords_per_person = 100, "App passwords of one person.";
     sessions_per_person = 500, "Open sessions of one person; the oldest is closed when a new one opens.";
     password_bytes = 1_024, "Bytes of a password. Longer ones are refused before any hashing.";
+    password_least_characters = 8, "Characters that a new password has at least. Those that exist stay good.";
     login_failures_per_account = 20, "Wrong passwords for one account in a window from addresses where it never logged in before it has to wait.";
     login_failures_per_address = 100, "Wrong passwords from one network address (IPv6: /64) in a window before it has to wait.";
     login_window_seconds = 900, "The window of the two limits above, in seconds.";

@@ -1,6 +1,8 @@
 //! The directory as doors and commands hold it: changes as commits of the organisation's account, logins, and
 //! what was changed by SQL.
 
+use std::sync::Arc;
+
 use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret, Seq, SessionId};
 use kernel::{Batch, CommitInfo, Kernel};
 use store::{Read, Tx};
@@ -21,12 +23,28 @@ pub struct Directory {
     kernel: Kernel,
     hasher: Hasher,
     throttle: Throttle,
+    login_domain: Arc<str>,
 }
 
 impl Directory {
     /// A directory over a kernel whose store was opened with [`crate::PART`].
     pub fn new(kernel: Kernel, hasher: Hasher) -> Self {
-        Self { kernel, hasher, throttle: Throttle::default() }
+        Self { kernel, hasher, throttle: Throttle::default(), login_domain: Arc::default() }
+    }
+
+    /// The same directory, where a login name without a domain is one of `domain`; empty: of none.
+    #[must_use]
+    pub fn with_login_domain(self, domain: &str) -> Self {
+        Self { login_domain: domain.into(), ..self }
+    }
+
+    /// The same try with a whole address as its name.
+    fn completed(&self, credentials: Credentials) -> Credentials {
+        if self.login_domain.is_empty() || credentials.name.contains('@') {
+            return credentials;
+        }
+        let name = format!("{}@{}", credentials.name.trim(), self.login_domain);
+        Credentials { name, ..credentials }
     }
 
     /// The kernel below.
@@ -118,6 +136,7 @@ impl Directory {
         if u64::try_from(credentials.password.expose().len()).unwrap_or(u64::MAX) > most {
             return Err(Error::too_large("password", format!("has at most {most} bytes")));
         }
+        let credentials = self.completed(credentials);
         let network = credentials.network_address.map(Network::of);
         let (own, asked) = (ctx.clone(), credentials.clone());
         let known = self.read(move |tx| login::look_up(tx, &own, &asked, network)).await?;
@@ -135,6 +154,7 @@ impl Directory {
     /// # Errors
     /// `Limit` when it has to wait.
     pub async fn begin_scram(&self, ctx: &Ctx, credentials: Credentials) -> Result<ScramLogin> {
+        let credentials = self.completed(credentials);
         let network = credentials.network_address.map(Network::of);
         let (own, asked) = (ctx.clone(), credentials.clone());
         let known = self.read(move |tx| login::look_up(tx, &own, &asked, network)).await?;

@@ -15,10 +15,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
 use crate::metrics::Metrics;
@@ -38,6 +40,8 @@ pub struct Listening {
     pub drain_time: Duration,
     /// Where connections are counted.
     pub metrics: Arc<Metrics>,
+    /// TLS from the first byte on; none: in clear.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// Tells listeners to stop. Clones tell the same listeners.
@@ -118,6 +122,22 @@ async fn connection(
     let _counted = Counted::new(bounds.metrics.http.connections.clone());
     // Small answers must not wait for more to come.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = bounds.tls.clone() else { return requests(stream, peer, site, bounds, stop).await };
+    match tokio::time::timeout(bounds.header_time, TlsAcceptor::from(tls).accept(stream)).await {
+        Ok(Ok(stream)) => requests(stream, peer, site, bounds, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}
+
+/// Answers the requests of a connection.
+async fn requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    site: Router,
+    bounds: Listening,
+    stop: Stop,
+) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));

@@ -4,10 +4,12 @@
 //! the floors below, which the doors call too.
 
 mod bodies;
+mod certificates;
 mod chores;
 mod cli;
 mod config;
 mod demo;
+mod doors;
 mod failure;
 mod figures;
 mod folder;

@@ -18,7 +18,7 @@ use crate::{folder, key};
 /// The tables of all floors, each after those that it refers to.
 pub fn parts() -> Vec<Part> {
     let below = [store::jobs::PART, store::BLOBS, kernel::PART, directory::PART];
-    below.into_iter().chain(mail::PARTS.iter().copied()).collect()
+    below.into_iter().chain(mail::PARTS.iter().cloned()).collect()
 }
 
 /// The kinds of data that there are.
@@ -43,7 +43,8 @@ impl Node {
         let key = key::open(config, &ctx.random).await?;
         let store = Store::open(options(config, parts(), limits)?).await?;
         let kernel = Kernel::new(store, KINDS.to_vec(), key);
-        let directory = Directory::new(kernel.clone(), hasher(config, &ctx.random)?);
+        let directory = Directory::new(kernel.clone(), hasher(config, &ctx.random)?)
+            .with_login_domain(&config.mail.login_domain);
         Ok(Self { kernel, directory, ctx })
     }
 

@@ -9,16 +9,19 @@ use httpd::health::Health;
 use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
 use kernel::Search;
+use mail::Mail;
 use store::{Blobs, params};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use wire::auth::Authenticator;
 
 use crate::chores::Chores;
 use crate::config::Config;
+use crate::doors::{self, Doors};
 use crate::folder::{self, Served};
 use crate::node::{self, Node};
-use crate::{bodies, figures, process};
+use crate::{bodies, certificates, figures, process};
 
 /// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
 pub struct Running {
@@ -26,6 +29,8 @@ pub struct Running {
     pub http: SocketAddr,
     /// Where health and figures are served, when not there.
     pub metrics: Option<SocketAddr>,
+    /// The other doors, each with an address that it really has.
+    pub doors: Vec<(&'static str, SocketAddr)>,
     node: Node,
     blobs: Blobs,
     search: Search,
@@ -33,8 +38,11 @@ pub struct Running {
     drain_time: Duration,
     health: Arc<Health>,
     stop: Stop,
+    mail_doors: wire::Stop,
+    authenticator: Authenticator,
     tasks: JoinSet<Result<()>>,
     signals: Signals,
+    follow: Option<JoinHandle<()>>,
     _folder: Served,
 }
 
@@ -66,6 +74,8 @@ impl Signals {
 pub struct Opened {
     /// The floors below.
     pub node: Node,
+    /// Mail over them.
+    pub mail: Mail,
     blobs: Blobs,
     search: Search,
     folder: Served,
@@ -78,7 +88,8 @@ impl Opened {
         let node = Node::open(config).await?;
         let blobs = bodies::open(&node, config).await?;
         let search = Search::open(&node.kernel, &node.ctx, &config.top.data_dir).await?;
-        Ok(Self { node, blobs, search, folder })
+        let mail = Mail::new(node.directory.clone(), blobs.clone());
+        Ok(Self { node, mail, blobs, search, folder })
     }
 
     /// Starts the jobs and opens the doors.
@@ -114,12 +125,16 @@ fn health(node: &Node, place: bodies::Place) -> Health {
 
 async fn listen(
     config: &Config,
-    metrics: Metrics,
+    mut metrics: Metrics,
     health: Health,
     doors: Vec<Mount>,
-    Opened { node, blobs, search, folder }: Opened,
+    Opened { node, mail, blobs, search, folder }: Opened,
     chores: Chores,
 ) -> Result<Running> {
+    let mut tasks = JoinSet::new();
+    let tls = certificates::open(config)?;
+    let opening = Doors::new(config, &mail, &node.ctx, tls.clone());
+    let mut open = opening.open(&mut metrics, &mut tasks).await?;
     let (metrics, health, stop) = (Arc::new(metrics), Arc::new(health), Stop::default());
     let options = Options {
         random: Random::system(),
@@ -133,10 +148,10 @@ async fn listen(
         header_time: Duration::from_secs(config.http.header_seconds),
         drain_time,
         metrics: metrics.clone(),
+        tls: None,
     };
     let observability = |site: Site| site.mount_observability(health.clone(), config.metrics.token.clone());
     let mut site = doors.into_iter().fold(Site::new(options.clone(), metrics.clone()), Site::mount);
-    let mut tasks = JoinSet::new();
     let mut metrics_address = None;
     if let Some(address) = config.metrics.listen {
         let (listener, address) = bind("metrics.listen", address).await?;
@@ -147,12 +162,26 @@ async fn listen(
         site = observability(site);
     }
     let signals = Signals::listen()?;
+    let site = site.build();
     let (listener, http) = bind("http.listen", config.http.listen).await?;
-    tasks.spawn(httpd::serve(listener, site.build(), bounds, stop.clone()));
+    tasks.spawn(httpd::serve(listener, site.clone(), bounds.clone(), stop.clone()));
+    for address in &config.http.tls_listen.0 {
+        let tls =
+            tls.as_ref().map(|source| source.config_for(&[b"http/1.1"])).ok_or_else(doors::no_certificate)?;
+        let (listener, address) = bind("http.tls_listen", *address).await?;
+        let bounds = Listening { tls: Some(tls), ..bounds.clone() };
+        tasks.spawn(httpd::serve(listener, site.clone(), bounds, stop.clone()));
+        open.addresses.push(("https", address));
+    }
+    let follow = tls.map(|source| tokio::spawn(certificates::follow(certificates::folder(config), source)));
     tracing::info!(%http, version = process::VERSION, "serving");
     Ok(Running {
         http,
         metrics: metrics_address,
+        doors: open.addresses,
+        mail_doors: open.stop,
+        authenticator: open.authenticator,
+        follow,
         node,
         blobs,
         search,
@@ -166,7 +195,11 @@ async fn listen(
     })
 }
 
-async fn bind(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+/// Listens on an address; the one that it really is.
+///
+/// # Errors
+/// `Unavailable` when it cannot be listened on.
+pub async fn bind(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     let failed = |error: std::io::Error| {
         let rule =
             format!("{address} cannot be listened on; is another program on that port? Write another one");
@@ -188,6 +221,7 @@ impl Running {
         tracing::info!("stopping: ending what is in progress");
         self.health.stop();
         self.stop.stop();
+        self.mail_doors.stop();
         loop {
             tokio::select! {
                 ended = self.tasks.join_next() => match ended {
@@ -196,6 +230,12 @@ impl Running {
                 },
                 () = self.signals.received() => break,
             }
+        }
+        if let Some(follow) = &self.follow {
+            follow.abort();
+        }
+        if let Err(error) = self.authenticator.settle().await {
+            tracing::warn!(?error, "the ends of sessions could not be written; they end by themselves");
         }
         self.chores.stop(self.drain_time).await;
         self.search.close().await;

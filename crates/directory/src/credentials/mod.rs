@@ -27,8 +27,12 @@ pub fn check_password(ctx: &Ctx, password: &Secret) -> Result<()> {
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > most {
         return Err(Error::too_large("password", format!("has at most {most} bytes")));
     }
-    if text.chars().count() < 6 {
-        return Err(Error::invalid("password", "has at least 6 characters; choose a longer one"));
+    let least = ctx.limits.password_least_characters;
+    if u64::try_from(text.chars().count()).unwrap_or(u64::MAX) < least {
+        return Err(Error::invalid(
+            "password",
+            format!("has at least {least} characters; choose a longer one"),
+        ));
     }
     if text.chars().any(char::is_control) {
         return Err(Error::invalid("password", "holds a control character"));

@@ -101,7 +101,7 @@ pub struct Created {
 }
 
 /// Makes the small state of an item from the one it has.
-pub type EditState<'a> = &'a dyn Fn(Option<&str>) -> Option<String>;
+pub type EditState<'a> = &'a (dyn Fn(Option<&str>) -> Option<String> + Sync);
 
 /// What to change on items.
 #[derive(Clone, Default)]

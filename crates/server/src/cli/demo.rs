@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::serve::doors;
 use super::{Session, block_on};
-use crate::config::keys;
+use crate::config::setting::Listens;
+use crate::config::{Config, keys};
 use crate::demo::{self, Login};
 use crate::failure::Failure;
 use crate::logging;
@@ -16,7 +17,7 @@ use crate::serve::{Opened, Running};
 /// Where the demo is.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The first of its ports, on the loopback address: HTTP is there
+    /// The first of its eleven ports, on the loopback address: HTTP is there, the other doors behind it
     #[arg(long, value_name = "PORT", default_value = "8080")]
     port_base: u16,
     /// Adds the people u1 to uNUMBER at bench.test, with the password `secret`
@@ -32,7 +33,7 @@ pub fn run(session: &mut Session, arguments: &Arguments) -> Result<(), Failure> 
     session.global.data_dir.get_or_insert_with(|| PathBuf::from(FOLDER));
     let loaded = session.load()?;
     let mut config = loaded.config.clone();
-    config.http.listen = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), arguments.port_base);
+    open_doors(&mut config, arguments);
     let filter = keys::all().iter().find(|key| key.dotted() == "log.filter");
     let is_quiet = filter.is_none_or(|key| loaded.origin(key).is_default());
     logging::start(config.log.format, if is_quiet { "warn" } else { &config.log.filter })?;
@@ -56,6 +57,39 @@ pub fn run(session: &mut Session, arguments: &Arguments) -> Result<(), Failure> 
         }
         Ok(running.until_told().await?)
     })
+}
+
+/// Doors on the ports from the first one on, all on the loopback address. Passwords may come in clear there: nobody else
+/// hears them.
+fn open_doors(config: &mut Config, arguments: &Arguments) {
+    let port =
+        |number| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), arguments.port_base.saturating_add(number));
+    let listens = |number| Listens(vec![port(number)]);
+    config.http.listen = port(0);
+    config.lmtp.listen = listens(1);
+    config.smtp.listen = listens(2);
+    config.submission.listen = listens(3);
+    config.imap.listen = listens(4);
+    config.pop3.listen = listens(5);
+    config.sieve.listen = listens(6);
+    config.imap.tls_listen = listens(7);
+    config.submission.tls_listen = listens(8);
+    config.pop3.tls_listen = listens(9);
+    config.http.tls_listen = listens(10);
+    config.tls.self_made = true;
+    let mail = &mut config.mail;
+    mail.plain_logins_from_loopback = true;
+    if mail.hostname.is_empty() {
+        "localhost".clone_into(&mut mail.hostname);
+    }
+    if mail.login_domain.is_empty() {
+        let domain = if arguments.people > 0 { demo::BENCH_DOMAIN } else { demo::DOMAIN };
+        domain.clone_into(&mut mail.login_domain);
+    }
+    // Scripts come with many connections from one address.
+    let limits = &mut config.limits;
+    limits.mail_connections_per_address = limits.mail_connections;
+    limits.smtp_messages_per_address_hour = u64::MAX >> 1;
 }
 
 /// People of `--people` that are listed one by one.

@@ -34,9 +34,15 @@ fn ready(config: &Config, running: &Running) -> serde_json::Value {
 
 /// The addresses of the doors that are open.
 pub fn doors(running: &Running) -> serde_json::Value {
-    let mut doors = json!({ "http": format!("http://{}", running.http) });
-    if let (Some(address), Some(doors)) = (running.metrics, doors.as_object_mut()) {
+    let mut doors = serde_json::Map::new();
+    doors.insert("http".to_owned(), format!("http://{}", running.http).into());
+    for (name, address) in &running.doors {
+        let text = if *name == "https" { format!("https://{address}") } else { address.to_string() };
+        // A door with several addresses is told with its first.
+        doors.entry((*name).to_owned()).or_insert_with(|| text.into());
+    }
+    if let Some(address) = running.metrics {
         doors.insert("metrics".to_owned(), format!("http://{address}").into());
     }
-    doors
+    doors.into()
 }

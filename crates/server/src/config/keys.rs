@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use base::{LIMITS, Limits, Secret};
 
-use super::setting::{BlobsBackend, LogFormat, Raw, Setting, StoreBackend};
+use super::setting::{BlobsBackend, Listens, LogFormat, Nets, Raw, Setting, StoreBackend, Words};
 
 /// A key as the file, the environment and the manual know it.
 #[derive(Debug)]
@@ -180,10 +180,52 @@ keys! {
     }
     http: HttpKeys = "http", "The HTTP door: health, metrics and what other doors mount on it." {
         listen: SocketAddr = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080), any, "The address that HTTP is served on.";
+        tls_listen: Listens = Listens::default(), any, "Addresses with TLS, such as `0.0.0.0:443`. Empty: closed.";
         header_bytes: u64 = 32_768, within(8_192..=1_048_576), "Bytes of the request line and all headers together. Larger ones are refused with 431.";
         header_seconds: u64 = 30, within(1..=3_600), "Seconds that a client may take to send its headers, and that an idle connection is kept.";
         request_seconds: u64 = 60, within(1..=86_400), "Seconds until an answer must begin, the body of the request included; then the request is given up with 503.";
         drain_seconds: u64 = 20, within(0..=3_600), "Seconds that requests in progress may take to end when the server is stopped.";
+    }
+    mail: MailKeys = "mail", "What all doors of mail share." {
+        hostname: String = String::new(), any, "The name of this server in greetings, in header fields and in certificates, such as `mail.example.org`. Empty: the machine's own name.";
+        login_domain: String = String::new(), any, "The domain that completes a login name without one. Empty: people log in with their whole address.";
+        plain_logins_from_loopback: bool = false, any, "Whether passwords are taken over connections that are not encrypted, from the machine itself only.";
+        trusted: Nets = Nets::loopback(), any, "Networks of our own relays: they may use LMTP, and their mail is not checked.";
+        relay_from: Nets = Nets::default(), any, "Networks that may send mail to outside addresses without a login.";
+        proxies: Nets = Nets::default(), any, "Balancers: connections from there begin with a header of the PROXY protocol (version 1 or 2).";
+        sent_copy: bool = false, any, "Whether what a person submits is put into its mailbox for sent mail. Most mail programs do so themselves.";
+        postmaster: String = String::new(), any, "Who receives mail for `postmaster` without a domain. Empty: nobody.";
+        drain_seconds: u64 = 10, within(0..=600), "Seconds that connections may take to end when the server is stopped.";
+    }
+    smtp: SmtpKeys = "smtp", "Mail from other servers (RFC 5321)." {
+        listen: Listens = Listens::default(), any, "Addresses, such as `0.0.0.0:25 [::]:25`. Empty: closed.";
+    }
+    lmtp: LmtpKeys = "lmtp", "Mail from a relay of our own, such as Postfix (RFC 2033)." {
+        listen: Listens = Listens::default(), any, "Addresses, such as `127.0.0.1:24`. Empty: closed.";
+    }
+    submission: SubmissionKeys = "submission", "Mail that people send with a mail program (RFC 6409)." {
+        listen: Listens = Listens::default(), any, "Addresses with STARTTLS, such as `0.0.0.0:587`. Empty: closed.";
+        tls_listen: Listens = Listens::default(), any, "Addresses with TLS from the first byte, such as `0.0.0.0:465`. Empty: closed.";
+    }
+    imap: ImapKeys = "imap", "Mailboxes for mail programs (RFC 9051)." {
+        listen: Listens = Listens::default(), any, "Addresses with STARTTLS, such as `0.0.0.0:143`. Empty: closed.";
+        tls_listen: Listens = Listens::default(), any, "Addresses with TLS from the first byte, such as `0.0.0.0:993`. Empty: closed.";
+    }
+    pop3: Pop3Keys = "pop3", "The inbox for programs that fetch mail (RFC 1939)." {
+        listen: Listens = Listens::default(), any, "Addresses with STLS, such as `0.0.0.0:110`. Empty: closed.";
+        tls_listen: Listens = Listens::default(), any, "Addresses with TLS from the first byte, such as `0.0.0.0:995`. Empty: closed.";
+    }
+    sieve: SieveKeys = "sieve", "Filters, kept with ManageSieve (RFC 5804)." {
+        listen: Listens = Listens::default(), any, "Addresses with STARTTLS, such as `0.0.0.0:4190`. Empty: closed.";
+    }
+    tls: TlsKeys = "tls", "Certificates of all doors." {
+        certificates: PathBuf = PathBuf::from("tls"), not_empty, "The folder of the certificates: each a chain `NAME.crt` (or `NAME.pem`) beside its key `NAME.key`, both PEM. A client gets the one for the name it asks for, else the first by name. They are read again when a file changes and at SIGHUP; open connections stay.";
+        self_made: bool = false, any, "Whether a certificate is made, signed by nobody, when the folder has none. For trying things out.";
+        acme_names: Words = Words::default(), any, "Names to get a certificate for by ACME (RFC 8555), by answering on port 80. Empty: none.";
+        acme_directory: String = "https://acme-v02.api.letsencrypt.org/directory".to_owned(), any, "The directory of the ACME server.";
+        acme_contact: String = String::new(), any, "Whom the ACME server writes to, such as `mailto:postmaster@example.org`.";
+        acme_roots: PathBuf = PathBuf::new(), any, "A file with the certificate authorities (PEM) that the ACME server's own certificate is verified with. Empty: those of the system.";
+        acme_renew_days: u64 = 30, within(1..=80), "Days before a certificate ends when a new one is got.";
     }
     metrics: MetricsKeys = "metrics", "Figures for Prometheus." {
         listen: Option<SocketAddr> = None, any, "An address of its own for `/metrics` and `/health`. Empty: they are answered on `http.listen`.";

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use base::Secret;
+use wire::Networks;
 
 /// A value as it was found, before its key is known to accept it.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,6 +178,76 @@ impl Setting for Option<SocketAddr> {
     }
 }
 
+/// Addresses to listen on; none: closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listens(pub Vec<SocketAddr>);
+
+impl Setting for Listens {
+    const KIND: &'static str = "addresses and ports separated by spaces, or empty";
+
+    fn parse(raw: &Raw) -> Result<Self, String> {
+        let text = match raw {
+            Raw::Whole(_) => return SocketAddr::parse(raw).map(|address| Self(vec![address])),
+            other => text_of(other)?,
+        };
+        let one = |word: &str| SocketAddr::parse(&Raw::Text(word.to_owned()));
+        words(text).map(one).collect::<Result<Vec<_>, _>>().map(Self)
+    }
+
+    fn literal(&self) -> String {
+        quoted(&self.0.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// Networks that are trusted with something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Nets {
+    texts: Vec<String>,
+    /// As doors ask them.
+    pub networks: Networks,
+}
+
+impl Nets {
+    /// The machine itself.
+    pub fn loopback() -> Self {
+        Self { texts: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()], networks: Networks::loopback() }
+    }
+}
+
+impl Setting for Nets {
+    const KIND: &'static str = "networks separated by spaces, or empty";
+
+    fn parse(raw: &Raw) -> Result<Self, String> {
+        let texts: Vec<String> = words(text_of(raw)?).map(str::to_owned).collect();
+        let networks = Networks::parse(&texts).map_err(|error| error.rule().to_owned())?;
+        Ok(Self { texts, networks })
+    }
+
+    fn literal(&self) -> String {
+        quoted(&self.texts.join(" "))
+    }
+}
+
+/// Several words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words(pub Vec<String>);
+
+impl Setting for Words {
+    const KIND: &'static str = "words separated by spaces, or empty";
+
+    fn parse(raw: &Raw) -> Result<Self, String> {
+        Ok(Self(words(text_of(raw)?).map(str::to_owned).collect()))
+    }
+
+    fn literal(&self) -> String {
+        quoted(&self.0.join(" "))
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', ',']).filter(|word| !word.is_empty())
+}
+
 /// Declares a closed choice of words as a setting.
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal,)* })*) => {$(
@@ -271,6 +342,19 @@ mod tests {
         assert_eq!(bool::parse(&outside("false")), Ok(false));
         assert_eq!(Option::<SocketAddr>::parse(&outside("")), Ok(None));
         assert_eq!(LogFormat::parse(&outside("json")), Ok(LogFormat::Json));
+    }
+
+    #[test]
+    fn several_addresses_and_networks_are_read_from_one_text() {
+        let text = |text: &str| Raw::Text(text.to_owned());
+        let listens = Listens::parse(&text("0.0.0.0:143 [::]:143")).unwrap();
+        assert_eq!((listens.0.len(), listens.literal().as_str()), (2, "\"0.0.0.0:143 [::]:143\""));
+        assert!(Listens::parse(&text("")).unwrap().0.is_empty());
+        assert!(message::<Listens>(&text("127.0.0.1:24 25")).starts_with("\"25\" is no address"));
+        let nets = Nets::parse(&text("10.0.0.0/8, ::1")).unwrap();
+        assert!(nets.networks.contains("10.1.2.3".parse().unwrap()));
+        assert!(message::<Nets>(&text("mail.example")).contains("is no network"));
+        assert_eq!(Nets::parse(&text("127.0.0.0/8 ::1")).unwrap(), Nets::loopback());
     }
 
     #[test]

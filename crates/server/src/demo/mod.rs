@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
 use people::{
-    ALIAS_DOMAIN, ALIASES, BENCH_DOMAIN, BENCH_PASSWORD, CLASSES, DOMAIN, ORGANISATION, PEOPLE, Person,
-    RESOURCES, SHARED, TEAMS, UNITS,
+    ALIAS_DOMAIN, ALIASES, BENCH_PASSWORD, CLASSES, ORGANISATION, PEOPLE, Person, RESOURCES, SHARED, TEAMS,
+    UNITS,
 };
+pub use people::{BENCH_DOMAIN, DOMAIN};
 
 /// Someone who can log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
