@@ -92,6 +92,16 @@ limits! {
     group_transactions = 256, "Transactions that are made durable together.";
     push_queue = 1_024, "Changes that a slow subscriber may be behind before it is told to look for itself.";
     request_body_bytes = 1_048_576, "Bytes of a body of an administrative HTTP request.";
+    sieve_scripts = 100, "Sieve scripts of one account.";
+    sieve_script_bytes = 262_144, "Bytes of one Sieve script.";
+    sieve_steps = 10_000, "Steps that a Sieve script may take for one message; at the limit the message is kept.";
+    sieve_includes = 5, "Sieve scripts that include one another.";
+    sieve_variable_bytes = 16_384, "Bytes of a variable of a Sieve script; longer values are cut.";
+    sieve_redirects = 10, "Addresses that one message may be redirected to by filters and forwarding.";
+    sieve_actions = 32, "Mailboxes that filters may put one message into.";
+    sieve_seen = 10_000, "Answered senders and messages that the filters of one account remember.";
+    sieve_domain_filters = 200, "Filters of the domains of one organisation.";
+    forward_hops = 25, "Received fields of a message that is not forwarded any more.";
     http_connections = 10_000, "Open HTTP connections of one node.";
     queue_recipients_per_message = 100_000, "Outside recipients of one message.";
     queue_retry_first_seconds = 300, "Seconds until outgoing mail that failed is tried again; doubled with each attempt.";

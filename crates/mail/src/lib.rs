@@ -15,6 +15,7 @@ mod mailboxes;
 mod messages;
 pub mod queue;
 mod rows;
+pub mod sieve;
 pub mod summary;
 mod threads;
 mod view;
@@ -31,7 +32,8 @@ pub use messages::{Append, Appended, Stored};
 pub use rows::{Columns, Row};
 pub use view::{Changes, Entry, View};
 
-const SCHEMA: &str = include_str!("../schema/mail.sql");
+const SCHEMA: &str =
+    concat!(include_str!("../schema/mail.sql"), "\n", include_str!("../schema/sieve.sql"));
 
 /// The tables of mail.
 pub const PART: Part = Part {

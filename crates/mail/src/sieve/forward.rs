@@ -1,0 +1,41 @@
+//! Forwarding without loops: a message carries the address that forwarded it, and is not forwarded by it again.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use mail_parser::{HeaderName, Message};
+
+/// The header field that names who forwarded a message.
+const FIELD: &str = "X-Loop";
+
+/// Whether one of `addresses` forwarded this message before, or it came through too many servers.
+pub(super) fn is_looping(message: &Message<'_>, addresses: &[String], most_hops: u64) -> bool {
+    let mut hops = 0_u64;
+    for header in message.headers() {
+        match &header.name {
+            HeaderName::Received => hops += 1,
+            HeaderName::Other(name) if name.eq_ignore_ascii_case(FIELD) => {
+                let value = header.value.as_text().unwrap_or_default().trim();
+                if addresses.iter().any(|own| own.eq_ignore_ascii_case(value)) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    hops >= most_hops
+}
+
+/// The message as it is sent on by `address`.
+pub(super) fn marked(body: &Bytes, address: &str) -> Bytes {
+    let mut out = BytesMut::with_capacity(body.len() + FIELD.len() + address.len() + 4);
+    out.put_slice(FIELD.as_bytes());
+    out.put_slice(b": ");
+    out.put_slice(address.as_bytes());
+    out.put_slice(b"\r\n");
+    out.put_slice(body);
+    out.freeze()
+}
+
+/// Addresses of a list with a line each.
+pub(super) fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
