@@ -78,7 +78,7 @@ impl Keywords {
         Ok(all)
     }
 
-    fn insert(&mut self, name: &str) -> Result<()> {
+    pub(crate) fn insert(&mut self, name: &str) -> Result<()> {
         if let Some((bit, _)) = NAMED.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)) {
             self.flags |= bit;
             return Ok(());

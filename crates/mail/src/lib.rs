@@ -32,8 +32,7 @@ pub use messages::{Append, Appended, Stored};
 pub use rows::{Columns, Row};
 pub use view::{Changes, Entry, View};
 
-const SCHEMA: &str =
-    concat!(include_str!("../schema/mail.sql"), "\n", include_str!("../schema/sieve.sql"));
+const SCHEMA: &str = concat!(include_str!("../schema/mail.sql"), "\n", include_str!("../schema/sieve.sql"));
 
 /// The tables of mail.
 pub const PART: Part = Part {

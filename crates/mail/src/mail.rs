@@ -8,6 +8,7 @@ use store::Blobs;
 
 use crate::mailboxes::Inboxes;
 use crate::queue::Queue;
+use crate::sieve::Filter;
 use crate::view::Views;
 
 /// Mail over a directory and a blob store. Cheap to clone.
@@ -17,6 +18,7 @@ pub struct Mail(Arc<Inner>);
 struct Inner {
     directory: Directory,
     blobs: Blobs,
+    filter: Filter,
     inboxes: Inboxes,
     views: Views,
 }
@@ -25,8 +27,8 @@ impl Mail {
     /// Mail over a directory whose store was opened with [`crate::PART`] and [`store::BLOBS`], and whose kernel
     /// knows [`crate::KIND`].
     pub fn new(directory: Directory, blobs: Blobs) -> Self {
-        let views = Views::default();
-        Self(Arc::new(Inner { directory, blobs, inboxes: Inboxes::default(), views }))
+        let (filter, views) = (Filter::new(directory.clone()), Views::default());
+        Self(Arc::new(Inner { directory, blobs, filter, inboxes: Inboxes::default(), views }))
     }
 
     /// The kernel below.
@@ -47,6 +49,11 @@ impl Mail {
     /// Mail on its way out, over the same store.
     pub fn queue(&self) -> Queue {
         Queue::new(self.kernel().store())
+    }
+
+    /// Filters of incoming mail, and the settings that people make of them.
+    pub fn filter(&self) -> &Filter {
+        &self.0.filter
     }
 
     pub(crate) fn inboxes(&self) -> &Inboxes {

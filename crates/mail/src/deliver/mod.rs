@@ -15,13 +15,14 @@ use std::sync::Arc;
 use base::{AccountId, CollectionId, Ctx, Error, Meaning, ObjectId, OrganisationId, Result, Seq};
 use bytes::Bytes;
 use directory::resolve::Recipient;
-use kernel::Many;
+use kernel::{Batch, Many};
 use store::blobs::Put;
 use store::sql::Locks;
 
 use crate::messages::{Read, append};
-use crate::{Mail, mailboxes};
-use plan::Plan;
+use crate::queue::Queue;
+use crate::{Mail, mailboxes, sieve};
+use plan::{Plan, Target};
 
 /// A message that arrives.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ pub struct Delivered {
     pub account: AccountId,
     /// The mailboxes with the UID in each; none when a rule threw it away.
     pub places: Vec<(CollectionId, u32)>,
-    /// The object; none when a rule refused the message.
+    /// The object.
     pub object: Option<ObjectId>,
     /// The commit.
     pub seq: Seq,
@@ -76,7 +77,8 @@ struct Work {
 }
 
 impl Mail {
-    /// Delivers a message to recipients, each of whom is answered for, in their order.
+    /// Delivers a message to recipients, each of whom is answered for, in their order. A message that a filter of the
+    /// recipient refuses is an error `Forbidden` about `message`, whose rule is the reason for the sender.
     pub async fn deliver(&self, ctx: &Ctx, incoming: &Incoming, rcpts: Vec<Rcpt>) -> Vec<Result<Delivered>> {
         let mut outcomes: Vec<Option<Result<Delivered>>> = rcpts.iter().map(|_| None).collect();
         let message = match append::read(&incoming.message, incoming.trace_bytes).await {
@@ -115,10 +117,15 @@ impl Mail {
             Ok(body) => body,
             Err(error) => return all(&error),
         };
+        let recipients: Vec<Recipient> = rcpts.iter().map(|(_, rcpt)| rcpt.recipient.clone()).collect();
+        let rules = match self.filter().rules(ctx, &recipients).await {
+            Ok(rules) => rules,
+            Err(error) => return all(&error),
+        };
         let mut outcomes = Vec::with_capacity(rcpts.len());
         let mut plans = Vec::with_capacity(rcpts.len());
-        for (_, rcpt) in rcpts {
-            match self.plan(ctx, incoming, message, rcpt).await {
+        for ((_, rcpt), rules) in rcpts.iter().zip(&rules) {
+            match self.plan(ctx, incoming, rcpt, rules).await {
                 Ok(plan) => {
                     plans.push(plan);
                     outcomes.push(None);
@@ -151,9 +158,9 @@ impl Mail {
                 .map(|mailbox| mailbox.0)
                 .collect(),
         };
-        let (shared, trusted) = (work.clone(), ctx.trusted());
+        let (shared, trusted, queue) = (work.clone(), ctx.trusted(), self.queue());
         let written = self.kernel().write_many(&trusted, locks, move |many| {
-            shared.plans.iter().map(|plan| put(many, &shared, plan)).collect::<Result<Vec<_>>>()
+            shared.plans.iter().map(|plan| put(many, &queue, &shared, plan)).collect::<Result<Vec<_>>>()
         });
         match written.await {
             Ok(outcomes) => outcomes,
@@ -184,11 +191,14 @@ impl Mail {
 }
 
 /// Carries out the plan of one recipient. The inner error is that recipient's alone: nothing was written for it.
-fn put(many: &mut Many<'_, '_>, work: &Work, plan: &Plan) -> Result<Result<Delivered>> {
+fn put(many: &mut Many<'_, '_>, queue: &Queue, work: &Work, plan: &Plan) -> Result<Result<Delivered>> {
+    let ctx = many.ctx().clone();
     many.batch(plan.account, |batch| {
-        let copies = i64::try_from(plan.puts.len()).unwrap_or(1);
-        let needed = work.message.size().saturating_mul(copies);
-        if plan.quota_bytes.is_some_and(|quota| batch.used_bytes().saturating_add(needed) > quota) {
+        let size =
+            |target: &Target| target.changed.as_ref().map_or(&work.message, |changed| &changed.0).size();
+        let needed = plan.puts.iter().map(size).fold(0_i64, i64::saturating_add);
+        let over = |quota: i64| batch.used_bytes().saturating_add(needed) > quota;
+        if !plan.discarded && plan.quota_bytes.is_some_and(over) {
             return Ok(Err(Error::new(
                 Meaning::OverQuota,
                 "mailbox",
@@ -196,27 +206,44 @@ fn put(many: &mut Many<'_, '_>, work: &Work, plan: &Plan) -> Result<Result<Deliv
             )));
         }
         let mut places = Vec::with_capacity(plan.puts.len());
-        let mut first = None;
+        let (mut first, mut object) = (None, None);
         for target in &plan.puts {
-            let made = match first {
-                None => {
-                    work.message.put(batch, target.mailbox, &work.body, work.received_at, &target.keywords)?
+            let (at, keywords) = (target.mailbox, &target.keywords);
+            let made = match (&target.changed, first) {
+                (Some((message, body)), _) => message.put(batch, at, body, work.received_at, keywords)?,
+                (None, None) => work.message.put(batch, at, &work.body, work.received_at, keywords)?,
+                (None, Some(object)) => {
+                    crate::messages::put_again(batch, at, object, work.message.size(), keywords)?
                 }
-                Some(object) => crate::messages::put_again(
-                    batch,
-                    target.mailbox,
-                    object,
-                    work.message.size(),
-                    &target.keywords,
-                )?,
             };
-            first.get_or_insert(made.object);
-            if plan.discarded {
-                batch.destroy(target.mailbox, &[made.item])?;
-            } else {
-                places.push((target.mailbox, mailboxes::uid(made.item.0)?));
+            if target.changed.is_none() {
+                first.get_or_insert(made.object);
             }
+            if plan.discarded {
+                batch.destroy(at, &[made.item])?;
+            } else {
+                places.push((at, mailboxes::uid(made.item.0)?));
+            }
+            object.get_or_insert(made.object);
         }
-        Ok(Ok(Delivered { account: plan.account, places, object: first, seq: batch.seq() }))
+        send(batch, queue, &ctx, plan)?;
+        Ok(Ok(Delivered { account: plan.account, places, object, seq: batch.seq() }))
     })
+}
+
+/// What filters send and remember, in the transaction of the delivery: it is sent if the message is delivered.
+fn send(batch: &mut Batch<'_, '_>, queue: &Queue, ctx: &Ctx, plan: &Plan) -> Result<()> {
+    let (account, now) = (batch.account(), ctx.now_ms());
+    for seen in &plan.seen {
+        sieve::claim(batch.tx(), &ctx.limits, account, seen, now)?;
+    }
+    for message in &plan.sends {
+        queue.enqueue(batch.tx(), ctx, message)?;
+    }
+    if let Some((seen, answer)) = &plan.answer
+        && sieve::claim(batch.tx(), &ctx.limits, account, seen, now)?
+    {
+        queue.enqueue(batch.tx(), ctx, answer)?;
+    }
+    Ok(())
 }

@@ -31,6 +31,7 @@ pub use claim::claim;
 pub use compile::{EXTENSIONS, Fault, check};
 pub use domain::{DomainFilter, NewDomainFilter};
 pub use filter::Filter;
+pub(crate) use forward::head_of;
 pub use letter::{Letter, Spam};
 pub use rules::Rules;
 pub use scripts::Script;

@@ -57,6 +57,11 @@ impl Rules {
             && self.forwarding.is_none()
     }
 
+    /// The domain of the primary address: who sends something on or answers signs with it.
+    pub(crate) fn domain(&self) -> Option<&str> {
+        self.address.rsplit_once('@').map(|(_, domain)| domain)
+    }
+
     fn texts(&self) -> impl Iterator<Item = &str> {
         let before = self.before.iter().map(|filter| filter.text.as_str());
         before.chain(self.script.iter().map(|(_, text)| text.as_str()))
