@@ -1,7 +1,7 @@
 //! POP3: command lines, and that a message comes out of its dots as it went in.
 #![no_main]
 
-use codec::pop3::{self, Stuffer};
+use codec::pop3::{self, Stuffer, Top};
 use libfuzzer_sys::fuzz_target;
 
 /// What a client makes of a stuffed message: `None` when its end is not where it should be.
@@ -34,5 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     let read = unstuffed(&whole).expect("the end is where it should be");
     let lines = |text: &[u8]| text.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).copied().collect::<Vec<_>>();
     assert_eq!(lines(&read), lines(bytes), "it came out as another message");
-    assert!(bytes.starts_with(pop3::top(bytes, 3)));
+    let mut top = Top::new(3);
+    let cut = [top.take(&bytes[..at]), top.take(&bytes[at..])].concat();
+    assert_eq!(cut, Top::new(3).take(bytes), "it depends on how the message is cut");
 });

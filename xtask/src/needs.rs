@@ -88,6 +88,16 @@ static S3: Need = Need {
         any_version: false,
     },
 };
+static MAIL_PROGRAMS: Need = Need {
+    name: "curl, getmail and sieve-connect",
+    why: "programs that people use, for the tests of POP3 and ManageSieve",
+    source: Source::Debian {
+        packages: &["curl", "getmail6", "sieve-connect"],
+        present: |places| {
+            ["curl", "getmail", "sieve-connect"].iter().all(|program| places.program(program).is_some())
+        },
+    },
+};
 static FUZZ: Need = Need {
     name: "cargo-fuzz",
     why: "it builds and runs the fuzz targets",
@@ -101,9 +111,9 @@ static FUZZ: Need = Need {
 };
 
 /// What `cargo xtask test` needs.
-pub static FOR_TESTS: &[&Need] = &[&POSTGRES, &NEXTEST, &DENY, &S3];
+pub static FOR_TESTS: &[&Need] = &[&POSTGRES, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS];
 /// What a run of some tests, without the other checks, needs.
-pub static FOR_FILTERED_TESTS: &[&Need] = &[&POSTGRES, &NEXTEST, &S3];
+pub static FOR_FILTERED_TESTS: &[&Need] = &[&POSTGRES, &NEXTEST, &S3, &MAIL_PROGRAMS];
 /// What measurements and the crash test need.
 pub static FOR_PROGRAMS: &[&Need] = &[&POSTGRES];
 /// What fuzzing needs.

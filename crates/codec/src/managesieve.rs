@@ -7,8 +7,10 @@
 //! literal-c2s = "{" number "+}" CRLF *OCTET
 //! ```
 
-/// Bytes of a quoted string (RFC 5804 section 4).
+/// Bytes of a quoted string as we write it (RFC 5804 section 4).
 pub const QUOTED_BYTES: usize = 1_024;
+/// Bytes of a quoted string as we read it: clients quote tokens that are longer.
+pub const READ_QUOTED_BYTES: usize = 24_576;
 /// Arguments of a command.
 const ARGUMENTS: usize = 3;
 
@@ -86,7 +88,7 @@ pub enum Fault {
     /// Something that is neither a string nor a number.
     #[error("Malformed argument")]
     Malformed,
-    /// A quoted string of more than 1024 bytes.
+    /// A quoted string of more than [`READ_QUOTED_BYTES`].
     #[error("Quoted string too long, use a literal")]
     QuotedTooLong,
     /// A name that is not UTF-8.
@@ -189,7 +191,7 @@ fn quoted(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), Fault> {
                 after
             }
         };
-        if text.len() > QUOTED_BYTES {
+        if text.len() > READ_QUOTED_BYTES {
             return Err(Fault::QuotedTooLong);
         }
     }
@@ -266,9 +268,7 @@ pub fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
         && !bytes.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
         && std::str::from_utf8(bytes).is_ok();
     if !plain {
-        out.extend_from_slice(format!("{{{}}}\r\n", bytes.len()).as_bytes());
-        out.extend_from_slice(bytes);
-        return;
+        return write_literal(out, bytes);
     }
     out.push(b'"');
     for byte in bytes {
@@ -278,6 +278,12 @@ pub fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
         out.push(*byte);
     }
     out.push(b'"');
+}
+
+/// Writes a string as a literal.
+pub fn write_literal(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(format!("{{{}}}\r\n", bytes.len()).as_bytes());
+    out.extend_from_slice(bytes);
 }
 
 /// A response code (section 1.3).

@@ -160,23 +160,47 @@ impl Stuffer {
     }
 }
 
-/// The bytes of the header, the empty line and the first `lines` lines of the body (RFC 1939 section 7, `TOP`).
-pub fn top(message: &[u8], lines: u64) -> &[u8] {
-    let mut at = 0;
-    let mut in_body = false;
-    let mut left = lines;
-    while let Some(rest) = message.get(at..).filter(|rest| !rest.is_empty()) {
-        if in_body && left == 0 {
-            break;
-        }
-        let length = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
-        let line = rest.get(..length).unwrap_or(rest);
-        if in_body {
-            left -= 1;
-        } else {
-            in_body = matches!(line, b"\r\n" | b"\n");
-        }
-        at += length;
+/// Cuts a message that comes in pieces after its header, the empty line and some lines of its body (RFC 1939
+/// section 7, `TOP`).
+#[derive(Debug, Clone)]
+pub struct Top {
+    left: u64,
+    in_body: bool,
+    /// The line so far is empty.
+    blank: bool,
+    done: bool,
+}
+
+impl Top {
+    /// Cuts after so many lines of the body.
+    pub fn new(lines: u64) -> Self {
+        Self { left: lines, in_body: false, blank: true, done: false }
     }
-    message.get(..at).unwrap_or(message)
+
+    /// What of a piece belongs to it.
+    pub fn take<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
+        for (at, byte) in piece.iter().enumerate() {
+            if self.done {
+                return piece.get(..at).unwrap_or(piece);
+            }
+            match byte {
+                b'\n' => {
+                    if self.in_body {
+                        self.left -= 1;
+                    }
+                    self.in_body |= self.blank;
+                    self.blank = true;
+                    self.done = self.in_body && self.left == 0;
+                }
+                b'\r' => {}
+                _ => self.blank = false,
+            }
+        }
+        piece
+    }
+
+    /// Whether nothing more belongs to it.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
 }

@@ -81,6 +81,11 @@ impl Authenticator {
         &self.directory
     }
 
+    /// The program's own context, with the limits in force.
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
     /// What is known of a connection.
     pub fn caller(&self, conn: &Conn, door: Door) -> Caller {
         let end_point = self

@@ -1,4 +1,4 @@
-use codec::pop3::{Command, Fault, Stuffer, command, top};
+use codec::pop3::{Command, Fault, Stuffer, Top, command};
 
 #[test]
 fn commands_are_read_in_any_case() {
@@ -76,8 +76,13 @@ fn top_gives_the_header_and_some_lines() {
         (1, "A: 1\r\nB: 2\r\n\r\none\r\n"),
         (9, "A: 1\r\nB: 2\r\n\r\none\r\ntwo\r\nthree"),
     ] {
-        assert_eq!(top(message, lines), expected.as_bytes());
+        assert_eq!(Top::new(lines).take(message), expected.as_bytes());
+        for cut in 0..message.len() {
+            let (mut top, (first, second)) = (Top::new(lines), message.split_at(cut));
+            let whole = [top.take(first), top.take(second)].concat();
+            assert_eq!(whole, expected.as_bytes(), "cut at {cut}");
+        }
     }
-    assert_eq!(top(b"", 5), b"");
-    assert_eq!(top(b"no body\r\n", 5), b"no body\r\n");
+    assert_eq!(Top::new(5).take(b""), b"");
+    assert_eq!(Top::new(5).take(b"no body\r\n"), b"no body\r\n");
 }

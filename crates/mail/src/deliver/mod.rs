@@ -118,6 +118,10 @@ impl Mail {
             Err(error) => return all(&error),
         };
         let recipients: Vec<Recipient> = rcpts.iter().map(|(_, rcpt)| rcpt.recipient.clone()).collect();
+        for recipient in &recipients {
+            // Filters find the mailboxes that every account has. What fails here is said when the plan is made.
+            let _ = self.inbox(ctx, recipient.account).await;
+        }
         let rules = match self.filter().rules(ctx, &recipients).await {
             Ok(rules) => rules,
             Err(error) => return all(&error),

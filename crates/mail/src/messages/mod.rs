@@ -70,11 +70,6 @@ impl Read {
         self.0.size
     }
 
-    /// What was read.
-    pub(crate) fn summary(&self) -> &Summary {
-        &self.0.summary
-    }
-
     /// Puts the message into a mailbox; its body is named in the same transaction.
     pub(crate) fn put(
         &self,

@@ -126,11 +126,13 @@ pub(super) fn compile(limits: &Limits, text: &str) -> Result<Compiled> {
         return Err(Error::too_large("script", format!("has at most {most} bytes; shorten it")));
     }
     let compiler = Compiler::new()
-        .with_max_script_size(size(limits.sieve_script_bytes))
+        .with_max_script_size(size(limits.sieve_script_bytes).saturating_add(2))
         .with_max_string_size(size(limits.text_bytes))
         .with_max_includes(size(limits.sieve_includes));
     // The library is old and tried, but it is not ours: a fault of it must not end a connection of many.
-    let compiled = catch_unwind(AssertUnwindSafe(|| compiler.compile(text.as_bytes())))
+    // It reads a word only where something follows it.
+    let ended = format!("{text}\r\n");
+    let compiled = catch_unwind(AssertUnwindSafe(|| compiler.compile(ended.as_bytes())))
         .map_err(|_| Error::invalid("script", "cannot be read; simplify it"))?
         .map_err(|error| {
             let said = error.to_string();

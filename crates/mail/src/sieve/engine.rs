@@ -142,8 +142,13 @@ impl<'a> Engine<'a> {
         };
         let body = self.body.clone();
         let mut context = self.context(runtime, &body);
-        let mut run =
-            Run { engine: self, outcome: Outcome::default(), made: HashMap::new(), answering: None };
+        let mut run = Run {
+            engine: self,
+            outcome: Outcome::default(),
+            made: HashMap::new(),
+            edited: None,
+            answering: None,
+        };
         let mut input = Input::script(name, compiled.sieve);
         // Each step is an event or the end; the steps of the script are limited by the runtime, and its events by
         // that. The second bound is ours, should the library ever loop.
@@ -237,6 +242,8 @@ struct Run<'e, 'a> {
     outcome: Outcome,
     /// Messages that the script made, by the library's number.
     made: HashMap<usize, Bytes>,
+    /// The message as the script last edited it.
+    edited: Option<Bytes>,
     /// A `vacation` was allowed: what it makes next is the answer.
     answering: Option<Seen>,
 }
@@ -262,9 +269,8 @@ impl Run<'_, '_> {
             Event::ListContains { .. } | Event::Function { .. } => return Ok(Input::False),
             Event::SetEnvelope { .. } | Event::Notify { .. } => {}
             Event::Keep { flags, message_id } => {
-                if let Some(body) = self.made.get(&message_id) {
-                    self.outcome.body = Some(body.clone());
-                }
+                // The library names the original where a copy was sent on or filed between the edit and the end.
+                self.outcome.body = self.made.get(&message_id).or(self.edited.as_ref()).cloned();
                 self.outcome.acted |= !flags.is_empty();
                 self.outcome.keep = Some(flags);
             }
@@ -288,7 +294,11 @@ impl Run<'_, '_> {
                 self.send(recipient, message_id, message);
             }
             Event::CreatedMessage { message_id, message } => {
-                self.made.insert(message_id, message.into());
+                let message = Bytes::from(message);
+                if self.answering.is_none() {
+                    self.edited = Some(message.clone());
+                }
+                self.made.insert(message_id, message);
             }
         }
         Ok(Input::True)

@@ -183,6 +183,7 @@ fn p09_errors_name_line_and_column() {
     let error = compile::check(&limits, "require \"enotify\";\n").unwrap_err();
     assert!(error.rule().contains("enotify"), "{error}");
     compile::check(&limits, "").unwrap();
+    compile::check(&limits, "keep").unwrap_err();
 }
 
 #[test]
@@ -328,6 +329,6 @@ fn p09_what_one_script_can_use_up_is_bounded() {
     assert_eq!((actions.files.len(), actions.redirects.len()), (32, 10));
     let garbage = "\u{0}\u{1}((((".repeat(100);
     let _ = compile::check(&Limits::default(), &garbage);
-    let deep = "if not ".repeat(5_000) + "true { keep; }";
+    let deep = "if ".to_owned() + &"anyof(".repeat(5_000) + "true" + &")".repeat(5_000) + " { keep; }";
     assert!(compile::check(&Limits::default(), &deep).is_err());
 }

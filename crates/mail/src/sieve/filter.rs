@@ -97,7 +97,7 @@ impl Filter {
         }
     }
 
-    /// Drops what would leave the organisation; a message that would be nowhere then is kept.
+    /// Drops what would leave the organisation; the message is kept then.
     async fn keep_inside(&self, ctx: &Ctx, letter: &Letter, actions: &mut Actions) -> Result<()> {
         let mut inside = Vec::with_capacity(actions.redirects.len());
         let mut dropped = false;
@@ -111,7 +111,7 @@ impl Filter {
         actions.redirects = inside;
         if dropped {
             actions.faults.push("forwarding to an outside address is not allowed here".to_owned());
-            if actions.files.is_empty() && actions.redirects.is_empty() && actions.reject.is_none() {
+            if actions.files.is_empty() && actions.reject.is_none() {
                 actions.files = Actions::implicit(letter.is_junk()).files;
             }
         }

@@ -12,9 +12,9 @@ pub(super) fn is_looping(message: &Message<'_>, addresses: &[String], most_hops:
     for header in message.headers() {
         match &header.name {
             HeaderName::Received => hops += 1,
-            HeaderName::Other(name) if name.eq_ignore_ascii_case(FIELD) => {
-                let value = header.value.as_text().unwrap_or_default().trim();
-                if addresses.iter().any(|own| own.eq_ignore_ascii_case(value)) {
+            name if name.as_str().eq_ignore_ascii_case(FIELD) => {
+                let value = super::reply::text_of(message, header);
+                if addresses.iter().any(|own| own.eq_ignore_ascii_case(&value)) {
                     return true;
                 }
             }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::MimePart;
-use mail_parser::{HeaderName, HeaderValue, Message};
+use mail_parser::{Header, HeaderName, HeaderValue, Message};
 
 /// Longest subject of an answer, in characters.
 const SUBJECT_CHARACTERS: usize = 250;
@@ -38,11 +38,21 @@ pub(super) fn may_answer(message: &Message<'_>, sender: &str, addresses: &[Strin
             | HeaderName::ListPost
             | HeaderName::ListSubscribe
             | HeaderName::ListUnsubscribe => return false,
-            HeaderName::Other(name) if is_automatic(name, &header.value) => return false,
+            _ if is_automatic(header.name(), &text_of(message, header)) => return false,
             _ => {}
         }
     }
     written_to
+}
+
+/// What a header field says, as it stands in the message; as text where a script added it.
+pub(super) fn text_of(message: &Message<'_>, header: &Header<'_>) -> String {
+    let (start, end) = (header.offset_start() as usize, header.offset_end() as usize);
+    let raw = message.raw_message().get(start..end).filter(|raw| !raw.is_empty());
+    match raw {
+        Some(raw) => String::from_utf8_lossy(raw).trim().to_owned(),
+        None => header.value.as_text().unwrap_or_default().trim().to_owned(),
+    }
 }
 
 /// Addresses that no person reads: RFC 3834 section 2, RFC 5230 section 4.6.
@@ -57,8 +67,8 @@ fn is_robot(sender: &str) -> bool {
 }
 
 /// Whether a header field says that a program sent the message.
-fn is_automatic(name: &str, value: &HeaderValue<'_>) -> bool {
-    let text = value.as_text().unwrap_or_default().trim().to_ascii_lowercase();
+fn is_automatic(name: &str, value: &str) -> bool {
+    let text = value.to_ascii_lowercase();
     match name.to_ascii_lowercase().as_str() {
         "auto-submitted" => text.split(';').next().is_some_and(|word| word.trim() != "no"),
         "precedence" => matches!(text.as_str(), "bulk" | "list" | "junk"),

@@ -300,8 +300,8 @@ fn p09_scripts_are_kept_with_a_history_and_others_do_not_see_them() {
 }
 
 async fn commits_with(world: &World, account: AccountId, words: &'static str) -> usize {
-    let read =
-        world.mail.kernel().read(&world.ctx(), move |view| view.history(account, base::Seq(i64::MAX), 100));
+    let ctx = world.ctx();
+    let read = world.mail.kernel().read(&ctx, move |view| view.history(account, base::Seq(i64::MAX), 100));
     read.await.unwrap().iter().filter(|commit| format!("{:?}", commit.changes).contains(words)).count()
 }
 

@@ -1,0 +1,71 @@
+//! Clients that mean harm.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base::Random;
+use testkit::mail::embedded;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::served::{Client, Served};
+
+/// Pieces that sessions are made of.
+const PIECES: &[&[u8]] = &[
+    b"USER u1@bench.test\r\nPASS secret\r\n",
+    b"USER u1@bench.test\r\nPASS wrong\r\n",
+    b"AUTH PLAIN AHUxQGJlbmNoLnRlc3QAc2VjcmV0\r\n",
+    b"AUTH SCRAM-SHA-256 biws\r\nbm8=\r\n",
+    b"AUTH PLAIN\r\n*\r\n",
+    b"RETR 1\r\n",
+    b"TOP 1 18446744073709551615\r\n",
+    b"TOP 1 99999999999999999999999\r\n",
+    b"DELE 4294967295\r\n",
+    b"UIDL\r\nLIST\r\nSTAT\r\n",
+    b"STLS\r\nUSER injected\r\n",
+    b"QUIT\r\n",
+    b"\r\n\n\r\n",
+    b"\0\0\0\0",
+    b"\xff\xfe\x16\x03\x01\x02\x00\x01",
+    b"LANG x\r\nUTF8\r\n",
+];
+
+async fn session(address: SocketAddr, random: Random) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut bytes = Vec::new();
+    for _ in 0..random.u64() % 12 {
+        let piece = PIECES[usize::try_from(random.u64()).unwrap_or(0) % PIECES.len()];
+        let cut = usize::try_from(random.u64() % 8).unwrap();
+        bytes.extend_from_slice(if cut == 0 { &piece[..piece.len() / 2] } else { piece });
+    }
+    // It may be sent away in the middle.
+    let _ = stream.write_all(&bytes).await;
+    let _ = stream.shutdown().await;
+    let mut said = Vec::new();
+    let read = stream.read_to_end(&mut said);
+    let _ = tokio::time::timeout(Duration::from_secs(60), read).await.expect("an end");
+    assert!(said.len() < 1 << 20);
+}
+
+#[test]
+fn p10_ten_thousand_hostile_sessions_do_no_harm() {
+    embedded(1, |world| async move {
+        let served = Served::new(&world, true).await;
+        let random = Random::seeded(110);
+        for _ in 0..200 {
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..50 {
+                tasks.spawn(session(served.address, Random::seeded(random.u64())));
+            }
+            while let Some(ended) = tasks.join_next().await {
+                ended.unwrap();
+            }
+        }
+        // Wrong passwords made this network wait.
+        world.engine.clock.advance_ms(3_600_000);
+        let (mut client, _) = Client::logged_in(&served, "u1@bench.test").await;
+        assert_eq!(client.ask("NOOP").await, "+OK\r\n");
+        served.end().await;
+        world.sound().await;
+    });
+}
