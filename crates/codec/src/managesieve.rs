@@ -197,8 +197,11 @@ fn quoted(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), Fault> {
     }
 }
 
+/// A string, and what follows it.
+type Cut<'a> = (&'a [u8], &'a [u8]);
+
 /// A literal at the start of `bytes`, and what follows.
-fn literal(bytes: &[u8]) -> Result<Scan<(&[u8], &[u8])>, Fault> {
+fn literal(bytes: &[u8]) -> Result<Scan<Cut<'_>>, Fault> {
     let close = bytes.iter().position(|byte| *byte == b'}').ok_or(Fault::Malformed)?;
     let head = bytes.get(1..close).and_then(|head| head.strip_suffix(b"+")).ok_or(Fault::Malformed)?;
     if head.is_empty() || head.len() > 10 || !head.iter().all(u8::is_ascii_digit) {

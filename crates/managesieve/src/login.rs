@@ -27,12 +27,11 @@ pub(crate) async fn exchange(
     initial: Option<Vec<u8>>,
 ) -> Result<Outcome, Fault> {
     let mut dialogue = authenticator.begin(caller, mechanism);
-    let mut message = match initial {
-        Some(initial) => initial,
-        None => {
-            challenge(conn, dialogue.first_challenge());
-            string(conn).await?
-        }
+    let mut message = if let Some(initial) = initial {
+        initial
+    } else {
+        challenge(conn, dialogue.first_challenge());
+        string(conn).await?
     };
     loop {
         let Some(decoded) = decode(&message) else {

@@ -22,8 +22,8 @@ const EARLY_BYTES: u64 = 32 * 1_024;
 const MISTAKES: u32 = 10;
 const REFUSALS: u32 = 3;
 /// How long a client may be silent: before it is logged in, and after (RFC 5804 section 1.2).
-const EARLY: Duration = Duration::from_secs(120);
-const IDLE: Duration = Duration::from_secs(1_800);
+const EARLY: Duration = Duration::from_mins(2);
+const IDLE: Duration = Duration::from_mins(30);
 
 /// What a client sent.
 enum Input {
@@ -158,17 +158,16 @@ impl Connection {
                 self.conn.set_read_patience(EARLY);
                 self.status(Status::Ok, None, "Logged out");
             }
-            other => match &self.session {
-                Some(session) => {
+            other => {
+                if let Some(session) = &self.session {
                     let mut out = Vec::new();
                     scripts::run(&mut out, self.door.mail.filter(), session, other).await;
                     self.conn.write(&out).await?;
-                }
-                None => {
+                } else {
                     self.mistakes += 1;
                     self.status(Status::No, None, "Log in first");
                 }
-            },
+            }
         }
         Ok(Next::Go)
     }

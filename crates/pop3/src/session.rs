@@ -20,8 +20,8 @@ const PIECE_BYTES: u64 = 128 * 1_024;
 const MISTAKES: u32 = 20;
 const REFUSALS: u32 = 3;
 /// How long a client may be silent: before it is logged in, and after (RFC 1939 section 3: at least ten minutes).
-const EARLY: Duration = Duration::from_secs(120);
-const IDLE: Duration = Duration::from_secs(600);
+const EARLY: Duration = Duration::from_mins(2);
+const IDLE: Duration = Duration::from_mins(10);
 
 /// Whether a connection goes on.
 enum Next {

@@ -102,7 +102,8 @@ impl<'a> Engine<'a> {
         {
             for to in &forwarding.addresses {
                 if !rules.addresses.iter().any(|own| own.eq_ignore_ascii_case(to)) {
-                    self.redirect(to.clone(), self.body.clone());
+                    let body = self.body.clone();
+                    self.redirect(to.clone(), &body);
                 }
             }
         }
@@ -208,11 +209,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn redirect(&mut self, to: String, body: Bytes) {
+    fn redirect(&mut self, to: String, body: &Bytes) {
         let most = usize::try_from(self.ctx.limits.sieve_redirects).unwrap_or(usize::MAX);
         let known = self.actions.redirects.iter().any(|known| known.to.eq_ignore_ascii_case(&to));
         if !known && self.actions.redirects.len() < most && codec::Address::parse(&to).is_ok() {
-            let body = forward::marked(&body, &self.rules.address);
+            let body = forward::marked(body, &self.rules.address);
             self.actions.redirects.push(Redirect { to, body });
         }
     }
@@ -428,8 +429,8 @@ impl Run<'_, '_> {
         }
         let body = made.unwrap_or_else(|| self.engine.body.clone());
         match recipient {
-            Recipient::Address(to) => self.engine.redirect(to, body),
-            Recipient::Group(all) => all.into_iter().for_each(|to| self.engine.redirect(to, body.clone())),
+            Recipient::Address(to) => self.engine.redirect(to, &body),
+            Recipient::Group(all) => all.into_iter().for_each(|to| self.engine.redirect(to, &body)),
             Recipient::List(_) => {}
         }
     }

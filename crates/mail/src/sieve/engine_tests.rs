@@ -1,5 +1,6 @@
 //! What scripts and settings make of a message, without a database.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base::{AccountId, Clock, CollectionId, Ctx, Limits, Random};
@@ -322,8 +323,10 @@ fn p09_a_duplicate_is_known_by_what_came_before() {
 fn p09_what_one_script_can_use_up_is_bounded() {
     let mut script = "require [\"fileinto\", \"mailbox\", \"copy\"];\n".to_owned();
     for number in 0..200 {
-        script +=
-            &format!("fileinto :copy :create \"m{number}\";\nredirect :copy \"a{number}@b.example\";\n");
+        let _ = write!(
+            script,
+            "fileinto :copy :create \"m{number}\";\nredirect :copy \"a{number}@b.example\";\n"
+        );
     }
     let actions = does(&script);
     assert_eq!((actions.files.len(), actions.redirects.len()), (32, 10));

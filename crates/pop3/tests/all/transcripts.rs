@@ -18,7 +18,7 @@ fn p10_a_session_of_the_rfc() {
     embedded(1, |world| async move {
         let served = Served::new(&world, true).await;
         fill(&world, &["one", "two", "six"]).await;
-        let size = message("one", ".dot\r\n..two\r\nthree").len();
+        let [one, two, six] = ["one", "two", "six"].map(|text| message(text, ".dot\r\n..two\r\nthree").len());
         let mut client = served.client().await;
         client
             .transcript(&format!(
@@ -39,7 +39,7 @@ fn p10_a_session_of_the_rfc() {
                 C: STAT
                 S: +OK 3 {all}
                 C: LIST 2
-                S: +OK 2 {size}
+                S: +OK 2 {two}
                 C: LIST 4
                 S: -ERR There is no such message
                 C: DELE 2
@@ -50,8 +50,8 @@ fn p10_a_session_of_the_rfc() {
                 S: -ERR There is no such message
                 C: LIST
                 S: +OK
-                S: 1 {size}
-                S: 3 {size}
+                S: 1 {one}
+                S: 3 {six}
                 S: .
                 C: RSET
                 S: +OK
@@ -68,7 +68,7 @@ fn p10_a_session_of_the_rfc() {
                 C: QUIT
                 S: +OK Goodbye
                 ",
-                all = 3 * size
+                all = one + two + six
             ))
             .await;
         assert_eq!(client.line().await, "");
