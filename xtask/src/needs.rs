@@ -49,6 +49,11 @@ static POSTGRES: Need = Need {
     why: "every test of the store runs on both back ends",
     source: Source::Debian { packages: &["postgresql"], present: has_postgres },
 };
+static POSTFIX: Need = Need {
+    name: "Postfix",
+    why: "mail is sent to and received from a mail server of others",
+    source: Source::Debian { packages: &["postfix"], present: has_postfix },
+};
 static CXX: Need = Need {
     name: "a C++ compiler",
     why: "the fuzzing engine is compiled from source",
@@ -111,9 +116,9 @@ static FUZZ: Need = Need {
 };
 
 /// What `cargo xtask test` needs.
-pub static FOR_TESTS: &[&Need] = &[&POSTGRES, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS];
+pub static FOR_TESTS: &[&Need] = &[&POSTGRES, &POSTFIX, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS];
 /// What a run of some tests, without the other checks, needs.
-pub static FOR_FILTERED_TESTS: &[&Need] = &[&POSTGRES, &NEXTEST, &S3, &MAIL_PROGRAMS];
+pub static FOR_FILTERED_TESTS: &[&Need] = &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS];
 /// What measurements and the crash test need.
 pub static FOR_PROGRAMS: &[&Need] = &[&POSTGRES];
 /// What fuzzing needs.
@@ -170,6 +175,11 @@ fn is_present(places: &Places, need: &Need) -> bool {
 /// Whether cargo's list of what it installed has this version.
 fn is_installed(receipts: &str, package: &str, version: &str) -> bool {
     receipts.lines().any(|line| line.starts_with(&format!("\"{package} {version} ")))
+}
+
+/// Its programs stand where an ordinary user's `PATH` does not lead.
+fn has_postfix(_: &Places) -> bool {
+    Path::new("/usr/sbin/postfix").is_file()
 }
 
 fn has_postgres(places: &Places) -> bool {

@@ -12,6 +12,7 @@ pub mod engines;
 pub mod mail;
 pub mod note;
 pub mod plans;
+pub mod postfix;
 pub mod postgres;
 pub mod s3;
 pub mod world;

@@ -80,7 +80,7 @@ impl Relay {
                 None => (rest, usual),
             },
         };
-        if host.is_empty() || host.contains(['/', ' ', '@']) {
+        if host.is_empty() || host.contains(['/', ' ', '@', '[', ']']) {
             return Err(wrong());
         }
         Ok(Self { host: host.to_ascii_lowercase(), port, protocol, tls, by_mx: false })
