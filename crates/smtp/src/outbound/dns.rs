@@ -3,13 +3,15 @@
 //! Mail is routed by plain lookups. What DANE needs is asked of a resolver that validates: only what is secure counts
 //! there (RFC 7672 section 2.1).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::{Error, Result};
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::rdata::tlsa::{CertUsage, Matching, Selector};
@@ -79,6 +81,29 @@ impl Dns {
     /// DANE.
     pub fn new(plain: TokioResolver, validating: Option<TokioResolver>) -> Self {
         Self { plain, validating, has_signatures: Arc::default() }
+    }
+
+    /// Name servers by their addresses, asked with and without validation.
+    ///
+    /// # Errors
+    /// `Unavailable` when they cannot be used.
+    pub fn at(servers: &[SocketAddr]) -> Result<Self> {
+        let one = |server: &SocketAddr| {
+            let mut config = NameServerConfig::udp_and_tcp(server.ip());
+            config.connections.iter_mut().for_each(|connection| connection.port = server.port());
+            config
+        };
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers.iter().map(one).collect());
+        let build = |validate| {
+            let provider = TokioRuntimeProvider::default();
+            let mut builder = TokioResolver::builder_with_config(config.clone(), provider);
+            builder.options_mut().use_hosts_file = ResolveHosts::Never;
+            builder.options_mut().validate = validate;
+            builder.build().map_err(|error: NetError| {
+                Error::unavailable("name servers", "cannot be used").with_source(error)
+            })
+        };
+        Ok(Self::new(build(false)?, Some(build(true)?)))
     }
 
     /// The name servers that the machine is configured with, asked with and without validation.
