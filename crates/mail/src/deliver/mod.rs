@@ -230,13 +230,13 @@ fn put(many: &mut Many<'_, '_>, queue: &Queue, work: &Work, plan: &Plan) -> Resu
             }
             object.get_or_insert(made.object);
         }
-        send(batch, queue, &ctx, plan)?;
+        send(batch, queue, &ctx, work.received_at, plan)?;
         Ok(Ok(Delivered { account: plan.account, places, object, seq: batch.seq() }))
     })
 }
 
 /// What filters send and remember, in the transaction of the delivery: it is sent if the message is delivered.
-fn send(batch: &mut Batch<'_, '_>, queue: &Queue, ctx: &Ctx, plan: &Plan) -> Result<()> {
+fn send(batch: &mut Batch<'_, '_>, queue: &Queue, ctx: &Ctx, received_at: i64, plan: &Plan) -> Result<()> {
     let (account, now) = (batch.account(), ctx.now_ms());
     for seen in &plan.seen {
         sieve::claim(batch.tx(), &ctx.limits, account, seen, now)?;
@@ -244,10 +244,15 @@ fn send(batch: &mut Batch<'_, '_>, queue: &Queue, ctx: &Ctx, plan: &Plan) -> Res
     for message in &plan.sends {
         queue.enqueue(batch.tx(), ctx, message)?;
     }
-    if let Some((seen, answer)) = &plan.answer
-        && sieve::claim(batch.tx(), &ctx.limits, account, seen, now)?
+    if let Some(answer) = &plan.answer
+        && sieve::claim(batch.tx(), &ctx.limits, account, &answer.seen, now)?
     {
-        queue.enqueue(batch.tx(), ctx, answer)?;
+        queue.enqueue(batch.tx(), ctx, &answer.message)?;
+        for target in &answer.copies {
+            if let Some((message, body)) = &target.changed {
+                message.put(batch, target.mailbox, body, received_at, &target.keywords)?;
+            }
+        }
     }
     Ok(())
 }

@@ -33,15 +33,24 @@ pub(super) struct Plan {
     pub(super) discarded: bool,
     /// What is sent on.
     pub(super) sends: Vec<NewMessage>,
-    /// The answer to the sender, if it was not answered lately.
-    pub(super) answer: Option<(Seen, NewMessage)>,
+    /// The answer to the sender, if it was not answered lately, with its copies.
+    pub(super) answer: Option<Answer>,
     /// What filters remember.
     pub(super) seen: Vec<Seen>,
 }
 
+/// An answer to the sender.
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub(super) seen: Seen,
+    pub(super) message: NewMessage,
+    pub(super) copies: Vec<Target>,
+}
+
 impl Plan {
     pub(super) fn mailboxes(&self) -> impl Iterator<Item = CollectionId> {
-        self.puts.iter().map(|target| target.mailbox)
+        let copies = self.answer.iter().flat_map(|answer| &answer.copies);
+        self.puts.iter().chain(copies).map(|target| target.mailbox)
     }
 }
 
@@ -79,8 +88,25 @@ impl Mail {
             return Err(Error::forbidden("message", rejection.reason));
         }
         let account = rcpt.recipient.account;
-        let mut puts: Vec<Target> = Vec::with_capacity(actions.files.len().max(1));
-        for target in &actions.files {
+        let mut puts = self.targets(ctx, rcpt, &actions.files).await?;
+        let discarded = puts.is_empty();
+        if discarded {
+            let mailbox = self.inbox(ctx, account).await?;
+            puts.push(Target { mailbox, keywords: Keywords::default(), changed: None });
+        }
+        let sends = self.sends(incoming, rcpt, rules, &actions.redirects).await?;
+        let answer = match &actions.reply {
+            Some(reply) => Some(self.answer(ctx, rcpt, rules, reply).await?),
+            None => None,
+        };
+        let quota_bytes = rcpt.recipient.quota_bytes;
+        Ok(Plan { account, quota_bytes, puts, discarded, sends, answer, seen: actions.seen })
+    }
+
+    /// The mailboxes of what is to be filed, each once.
+    async fn targets(&self, ctx: &Ctx, rcpt: &Rcpt, files: &[sieve::Target]) -> Result<Vec<Target>> {
+        let mut puts: Vec<Target> = Vec::with_capacity(files.len().max(1));
+        for target in files {
             let mut keywords = Keywords::default();
             for flag in &target.flags {
                 // A name that is no keyword is the script's mistake, and no reason to lose the message.
@@ -89,7 +115,7 @@ impl Mail {
             if target.place == Place::Junk {
                 keywords.flags |= JUNK;
             }
-            let mailbox = self.mailbox_of(ctx, account, &target.place).await?;
+            let mailbox = self.mailbox_of(ctx, rcpt.recipient.account, &target.place).await?;
             if puts.iter().any(|known| known.mailbox == mailbox) {
                 continue;
             }
@@ -99,18 +125,7 @@ impl Mail {
             };
             puts.push(Target { mailbox, keywords, changed });
         }
-        let discarded = puts.is_empty();
-        if discarded {
-            let mailbox = self.inbox(ctx, account).await?;
-            puts.push(Target { mailbox, keywords: Keywords::default(), changed: None });
-        }
-        let sends = self.sends(incoming, rcpt, rules, &actions.redirects).await?;
-        let answer = match &actions.reply {
-            Some(reply) => Some(self.answer(rcpt, rules, reply).await?),
-            None => None,
-        };
-        let quota_bytes = rcpt.recipient.quota_bytes;
-        Ok(Plan { account, quota_bytes, puts, discarded, sends, answer, seen: actions.seen })
+        Ok(puts)
     }
 
     async fn changed(&self, rcpt: &Rcpt, body: &Bytes) -> Result<(Read, Put)> {
@@ -188,10 +203,12 @@ impl Mail {
     }
 
     /// An answer has the null sender, so that nothing answers it (RFC 3834 section 3.3).
-    async fn answer(&self, rcpt: &Rcpt, rules: &Rules, reply: &Reply) -> Result<(Seen, NewMessage)> {
+    async fn answer(&self, ctx: &Ctx, rcpt: &Rcpt, rules: &Rules, reply: &Reply) -> Result<Answer> {
         let mut to = NewRecipient::new(reply.to.clone());
         to.notify = crate::queue::Notify::NEVER;
-        Ok((reply.seen.clone(), self.outgoing(rcpt, rules, &reply.body, "", to).await?))
+        let message = self.outgoing(rcpt, rules, &reply.body, "", to).await?;
+        let copies = self.targets(ctx, rcpt, &reply.copies).await?;
+        Ok(Answer { seen: reply.seen.clone(), message, copies })
     }
 
     async fn outgoing(

@@ -59,6 +59,8 @@ pub struct Reply {
     pub body: Bytes,
     /// That this sender was answered.
     pub seen: Seen,
+    /// Copies of the answer for mailboxes (RFC 8580), put there if it is sent.
+    pub copies: Vec<Target>,
 }
 
 /// Something to remember for a time.

@@ -6,6 +6,7 @@ use directory::edit::What;
 use directory::roles::{self, Place, Verb};
 use store::{Read, params};
 
+use super::absent;
 use super::compile;
 use super::filter::Filter;
 
@@ -126,7 +127,7 @@ impl Filter {
         compile::check(&ctx.limits, &set.text)?;
         let name = codec::text::name("name", &set.name, ctx.limits.name_bytes)?;
         let set = NewDomainFilter { name, ..set };
-        let most = ctx.limits.sieve_domain_filters;
+        let (most, notifier) = (ctx.limits.sieve_domain_filters, self.notifier());
         self.directory()
             .edit(ctx, organisation, move |edit| {
                 check_place(edit, set.domain)?;
@@ -144,6 +145,7 @@ impl Filter {
                     None => (edit.next_id()?, What::Created),
                 };
                 write(edit, id, &set)?;
+                absent::organisation_changed(edit, &notifier, organisation);
                 let detail = format!(
                     "{}: domain: {}; position: {}; active: {}; terminal: {}; {} bytes",
                     set.name,

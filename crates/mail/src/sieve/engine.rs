@@ -148,6 +148,7 @@ impl<'a> Engine<'a> {
             outcome: Outcome::default(),
             made: HashMap::new(),
             edited: None,
+            answer_id: None,
             answering: None,
         };
         let mut input = Input::script(name, compiled.sieve);
@@ -224,7 +225,9 @@ impl<'a> Engine<'a> {
         let to = self.letter.sender.as_str();
         let answer = Answer { from: (&self.rules.name, address), to, subject, text };
         match reply::build(self.ctx, head, answer) {
-            Ok(body) => self.actions.reply = Some(Reply { to: to.to_owned(), body, seen }),
+            Ok(body) => {
+                self.actions.reply = Some(Reply { to: to.to_owned(), body, seen, copies: Vec::new() })
+            }
             Err(error) => self.actions.faults.push(error.to_string()),
         }
     }
@@ -245,6 +248,8 @@ struct Run<'e, 'a> {
     made: HashMap<usize, Bytes>,
     /// The message as the script last edited it.
     edited: Option<Bytes>,
+    /// The library's number of the answer.
+    answer_id: Option<usize>,
     /// A `vacation` was allowed: what it makes next is the answer.
     answering: Option<Seen>,
 }
@@ -287,8 +292,12 @@ impl Run<'_, '_> {
             Event::FileInto { folder, flags, mailbox_id, special_use, create, message_id } => {
                 self.outcome.acted = true;
                 let place = self.place(&folder, mailbox_id.as_deref(), special_use.as_deref(), create);
-                let body = self.made.get(&message_id).cloned();
-                self.engine.file(Target { place, flags, body });
+                if message_id != 0 && self.answer_id == Some(message_id) {
+                    self.copy_of_answer(place, flags);
+                } else {
+                    let body = self.made.get(&message_id).cloned();
+                    self.engine.file(Target { place, flags, body });
+                }
             }
             Event::SendMessage { recipient, message_id, .. } => {
                 self.outcome.acted = true;
@@ -418,9 +427,18 @@ impl Run<'_, '_> {
         }
     }
 
+    /// `:fcc` of a `vacation` (RFC 8580).
+    fn copy_of_answer(&mut self, place: Place, flags: Vec<String>) {
+        if let Some(reply) = &mut self.engine.actions.reply {
+            let body = Some(reply.body.clone());
+            reply.copies.push(Target { place, flags, body });
+        }
+    }
+
     fn send(&mut self, recipient: Recipient, message_id: usize, message: &Message<'_>) {
         let made = self.made.get(&message_id).cloned();
         if let Some(seen) = self.answering.take() {
+            self.answer_id = Some(message_id);
             let parts = made.as_deref().and_then(reply::take_apart);
             if let Some((from, subject, text)) = parts {
                 self.engine.answer(message, from.as_deref(), &subject, text, seen);

@@ -7,8 +7,10 @@ use base::{AccountId, Ctx, Error, Result};
 use directory::resolve::{self, Recipient, Resolution};
 use directory::{Directory, classes, entries};
 use kernel::Kernel;
+use store::notify::Notifier;
 use tokio::sync::Semaphore;
 
+use super::absent::Absent;
 use super::compile::Cache;
 use super::engine::{self, Engine};
 use super::{Actions, Letter, Rules};
@@ -25,31 +27,50 @@ const LONGEST: Duration = Duration::from_secs(20);
 pub struct Filter {
     directory: Directory,
     cache: Cache,
+    absent: Absent,
     beside: Arc<Semaphore>,
 }
 
 impl Filter {
     /// Filters over a directory whose store was opened with [`crate::PART`].
     pub fn new(directory: Directory) -> Self {
-        Self { directory, cache: Cache::default(), beside: Arc::new(Semaphore::new(BESIDE)) }
+        Self {
+            directory,
+            cache: Cache::default(),
+            absent: Absent::default(),
+            beside: Arc::new(Semaphore::new(BESIDE)),
+        }
     }
 
     pub(super) fn directory(&self) -> &Directory {
         &self.directory
     }
 
+    pub(super) fn notifier(&self) -> Notifier {
+        self.kernel().store().notifier().clone()
+    }
+
     pub(super) fn kernel(&self) -> &Kernel {
         self.directory.kernel()
     }
 
-    /// What applies to these recipients, in their order: one question where nobody has any rule.
+    /// What applies to these recipients, in their order: one question where nobody has any rule, and none where that
+    /// is known already.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn rules(&self, ctx: &Ctx, recipients: &[Recipient]) -> Result<Vec<Arc<Rules>>> {
-        let (own, recipients) = (ctx.clone(), recipients.to_vec());
-        let read = self.directory.read(move |tx| super::rules::read(tx, &own, &recipients)).await?;
-        Ok(read.into_iter().map(Arc::new).collect())
+        let heard = match self.absent.knows(self.kernel().store(), recipients) {
+            Ok(()) => {
+                let nothing = Arc::new(Rules::default());
+                return Ok(recipients.iter().map(|_| nothing.clone()).collect());
+            }
+            Err(heard) => heard,
+        };
+        let (own, asked) = (ctx.clone(), recipients.to_vec());
+        let read = self.directory.read(move |tx| super::rules::read(tx, &own, &asked)).await?;
+        self.absent.learn(heard, &read.accounts_without, &read.organisations_without);
+        Ok(read.rules.into_iter().map(Arc::new).collect())
     }
 
     /// What is to be done with a message for one recipient. A filter that fails keeps the message and says so in

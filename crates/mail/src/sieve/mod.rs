@@ -11,6 +11,7 @@
 //! - A forwarded message that comes back is kept, and forwarded no more.
 //! - The library below is called in `compile` and `engine` only.
 
+mod absent;
 mod actions;
 mod claim;
 mod compile;

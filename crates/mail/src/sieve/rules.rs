@@ -72,8 +72,18 @@ impl Rules {
     }
 }
 
-/// The rules of recipients, in their order. One question where nobody has any.
-pub(super) fn read(tx: &mut Read<'_>, ctx: &Ctx, recipients: &[Recipient]) -> Result<Vec<Rules>> {
+/// The rules of recipients.
+pub(super) struct Found {
+    /// In the order of the recipients.
+    pub(super) rules: Vec<Rules>,
+    /// Accounts without rules of their own.
+    pub(super) accounts_without: Vec<i64>,
+    /// Organisations without filters of their domains.
+    pub(super) organisations_without: Vec<i64>,
+}
+
+/// The rules of recipients. One question where nobody has any.
+pub(super) fn read(tx: &mut Read<'_>, ctx: &Ctx, recipients: &[Recipient]) -> Result<Found> {
     let accounts: Vec<i64> = recipients.iter().map(|one| one.account.0).collect();
     let mut organisations: Vec<i64> = recipients.iter().map(|one| one.organisation.0).collect();
     organisations.sort_unstable();
@@ -82,7 +92,7 @@ pub(super) fn read(tx: &mut Read<'_>, ctx: &Ctx, recipients: &[Recipient]) -> Re
         "SELECT 1, account_id FROM sieve_account WHERE account_id {in $1}
             AND (script_id IS NOT NULL OR vacation_on = 1 OR forward_on = 1)
          UNION ALL SELECT 2, organisation_id FROM sieve_domain_filter WHERE organisation_id {in $2} AND active = 1",
-        params![accounts, organisations],
+        params![&accounts, &organisations],
         |row| Ok((row.int(0)?, row.int(1)?)),
     )?;
     let found: HashSet<(i64, i64)> = found.into_iter().collect();
@@ -92,7 +102,7 @@ pub(super) fn read(tx: &mut Read<'_>, ctx: &Ctx, recipients: &[Recipient]) -> Re
         let own = found.contains(&(1, one.account.0));
         let shared = found.contains(&(2, one.organisation.0));
         if !own && !shared {
-            all.push(Rules { account: one.account, ..Rules::default() });
+            all.push(Rules::default());
             continue;
         }
         let filters = match filters.entry(one.organisation) {
@@ -103,7 +113,9 @@ pub(super) fn read(tx: &mut Read<'_>, ctx: &Ctx, recipients: &[Recipient]) -> Re
         };
         all.push(of_one(tx, &ctx.trusted(), one, own, filters)?);
     }
-    Ok(all)
+    let accounts_without = accounts.into_iter().filter(|id| !found.contains(&(1, *id))).collect();
+    let organisations_without = organisations.into_iter().filter(|id| !found.contains(&(2, *id))).collect();
+    Ok(Found { rules: all, accounts_without, organisations_without })
 }
 
 /// The active filters of an organisation in their order, each with its domain.

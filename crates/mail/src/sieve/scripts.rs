@@ -2,8 +2,10 @@
 
 use base::{AccountId, CollectionId, Ctx, Error, Result};
 use kernel::{Batch, Right};
+use store::notify::Notifier;
 use store::{Read, params};
 
+use super::absent;
 use super::compile;
 use super::filter::Filter;
 use super::settings::require_owner;
@@ -23,9 +25,10 @@ pub struct Script {
     pub changed_at: i64,
 }
 
-/// The row of the account's settings, made where it is not there.
-pub(super) fn make_row(batch: &mut Batch<'_, '_>) -> Result<()> {
+/// The row of the account's settings, made where it is not there; all nodes hear that it changes.
+pub(super) fn make_row(batch: &mut Batch<'_, '_>, notifier: &Notifier) -> Result<()> {
     let account = batch.account();
+    absent::account_changed(batch.tx(), notifier, account);
     batch.tx().execute(
         "INSERT INTO sieve_account (account_id) VALUES ($1) ON CONFLICT (account_id) DO NOTHING",
         params![account],
@@ -169,12 +172,12 @@ impl Filter {
                 "cannot be put in force; the class of service has no filters",
             ));
         }
-        let name = name.map(str::to_owned);
+        let (name, notifier) = (name.map(str::to_owned), self.notifier());
         let write = move |batch: &mut Batch<'_, '_>| {
             require_owner(batch)?;
             let account = batch.account();
             let script = name.as_deref().map(|name| require(batch.tx(), account, name)).transpose()?;
-            make_row(batch)?;
+            make_row(batch, &notifier)?;
             let changed = batch.tx().execute(
                 "UPDATE sieve_account SET script_id = $2 WHERE account_id = $1 AND script_id IS DISTINCT FROM $2",
                 params![account, script.as_ref().map(|script| script.id)],

@@ -175,9 +175,10 @@ impl Filter {
             vacation.days,
             vacation.subject
         );
+        let notifier = self.notifier();
         let write = move |batch: &mut Batch<'_, '_>| {
             require_owner(batch)?;
-            scripts::make_row(batch)?;
+            scripts::make_row(batch, &notifier)?;
             let account = batch.account();
             batch.tx().execute(
                 "UPDATE sieve_account SET vacation_on = $2, vacation_from = $3, vacation_until = $4,
@@ -231,9 +232,10 @@ impl Filter {
             addresses.join(", "),
             if given.keep { "a copy stays" } else { "no copy stays" }
         );
+        let notifier = self.notifier();
         let write = move |batch: &mut Batch<'_, '_>| {
             require_owner(batch)?;
-            scripts::make_row(batch)?;
+            scripts::make_row(batch, &notifier)?;
             let account = batch.account();
             batch.tx().execute(
                 "UPDATE sieve_account SET forward_on = $2, forward_addresses = $3, forward_keep = $4

@@ -314,6 +314,40 @@ async fn commits_with(world: &World, account: AccountId, words: &'static str) ->
 }
 
 #[test]
+fn p09_a_copy_of_an_answer_is_filed_if_it_is_sent() {
+    both(1, |world| async move {
+        let person = &world.people[0];
+        script(&world, person, "require [\"vacation\", \"fcc\"]; vacation :fcc \"Sent\" \"Away\";").await;
+        for text in ["one", "two"] {
+            world.deliver_one(person, message(text, "text")).await;
+        }
+        assert_eq!((queued(&world).await.len(), total(&world, person, Role::Sent).await), (1, 1));
+        assert_eq!(total(&world, person, Role::Inbox).await, 2);
+        world.sound().await;
+    });
+}
+
+#[test]
+fn b10_a_setting_counts_from_the_next_message_on() {
+    both(2, |world| async move {
+        let (a, b) = (&world.people[0], &world.people[1]);
+        for kept in [true, false, true] {
+            // Who had no rules is remembered, until there are some.
+            for _ in 0..2 {
+                let all = world.deliver(&[a, b], message("text", "text")).await;
+                assert!(!all[1].as_ref().unwrap().places.is_empty());
+                assert_eq!(!all[0].as_ref().unwrap().places.is_empty(), kept);
+            }
+            if kept {
+                script(&world, a, "discard;").await;
+            } else {
+                world.mail.filter().activate(&own(&world, a).await, a.account, None).await.unwrap();
+            }
+        }
+    });
+}
+
+#[test]
 fn no_statement_of_filters_scans() {
     both(2, |world| async move {
         let (a, b) = (&world.people[0], &world.people[1]);
