@@ -6,11 +6,13 @@
 //! * [`managesieve`]: commands of `ManageSieve` (RFC 5804).
 //! * [`pop3`]: commands of POP3 (RFC 1939 and its extensions), and dot-stuffing.
 //! * [`domain`]: domain names as they are stored and shown (UTS #46, RFC 1035 lengths).
+//! * [`fold`]: texts as they are compared in searches.
 //! * [`text`]: names and free text that people type.
 
 pub mod address;
 pub mod changes;
 pub mod domain;
+pub mod fold;
 pub mod imap;
 pub mod managesieve;
 pub mod pop3;

@@ -34,7 +34,7 @@ pub use read::{CollectionChange, CollectionInfo, CommitInfo, Item, ItemChange, V
 pub use retention::{Keep, Pruned};
 pub use rights::{Right, Rights};
 pub use rows::on_lock;
-pub use search::{Found, Hit, Lag, Scope, Search};
+pub use search::{Candidates, Found, Hit, Lag, Scope, Search, Source, Text, Texts, TextsOf};
 pub use verbs::{Change, Kernel, Many};
 
 use store::Part;

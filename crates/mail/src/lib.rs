@@ -7,6 +7,7 @@
 //! - Rights are asked of the kernel with the caller's context.
 
 mod deliver;
+pub mod digest;
 pub mod dkim;
 pub mod flags;
 pub mod greylist;
@@ -17,6 +18,7 @@ pub mod queue;
 mod rows;
 pub mod sieve;
 pub mod summary;
+mod texts;
 mod threads;
 mod view;
 
@@ -30,6 +32,7 @@ pub use mail::Mail;
 pub use mailboxes::{Annotation, Mailbox, MailboxChange, Quota, Role, SharedAccount};
 pub use messages::{Append, Appended, Stored};
 pub use rows::{Columns, Row};
+pub use texts::MailTexts;
 pub use view::{Changes, Entry, View};
 
 const SCHEMA: &str = concat!(include_str!("../schema/mail.sql"), "\n", include_str!("../schema/sieve.sql"));

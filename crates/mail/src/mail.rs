@@ -1,14 +1,16 @@
 //! The handle that doors hold.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use directory::Directory;
-use kernel::Kernel;
+use kernel::{Kernel, Search, Source};
 use store::Blobs;
 
+use crate::digest::Digests;
 use crate::mailboxes::Inboxes;
 use crate::queue::Queue;
 use crate::sieve::Filter;
+use crate::texts::{Fresh, MailTexts};
 use crate::view::Views;
 
 /// Mail over a directory and a blob store. Cheap to clone.
@@ -21,6 +23,9 @@ struct Inner {
     filter: Filter,
     inboxes: Inboxes,
     views: Views,
+    digests: Digests,
+    search: OnceLock<Search>,
+    fresh: Arc<Fresh>,
 }
 
 impl Mail {
@@ -28,7 +33,16 @@ impl Mail {
     /// knows [`crate::KIND`].
     pub fn new(directory: Directory, blobs: Blobs) -> Self {
         let (filter, views) = (Filter::new(directory.clone()), Views::default());
-        Self(Arc::new(Inner { directory, blobs, filter, inboxes: Inboxes::default(), views }))
+        Self(Arc::new(Inner {
+            directory,
+            blobs,
+            filter,
+            inboxes: Inboxes::default(),
+            views,
+            digests: Digests::default(),
+            search: OnceLock::new(),
+            fresh: Arc::default(),
+        }))
     }
 
     /// The kernel below.
@@ -62,5 +76,30 @@ impl Mail {
 
     pub(crate) fn views(&self) -> &Views {
         &self.0.views
+    }
+
+    pub(crate) fn digests(&self) -> &Digests {
+        &self.0.digests
+    }
+
+    /// What a search index reads the texts of messages from: [`Search::open_with`] takes it.
+    pub fn search_source(&self) -> Source {
+        let texts = MailTexts::new(self.kernel().clone(), self.blobs().clone(), self.fresh().clone());
+        Source { kind: crate::NAME, texts: Arc::new(texts) }
+    }
+
+    /// Searches in texts use this index from now on; without one they read every message.
+    pub fn use_search(&self, search: Search) {
+        // The first one stays.
+        let _ = self.0.search.set(search);
+    }
+
+    /// The index that searches in texts use.
+    pub fn search(&self) -> Option<&Search> {
+        self.0.search.get()
+    }
+
+    pub(crate) fn fresh(&self) -> &Arc<Fresh> {
+        &self.0.fresh
     }
 }

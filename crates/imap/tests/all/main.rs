@@ -1,1 +1,10 @@
-//! Tests of the crate from outside.
+//! The IMAP door from outside.
+
+// Helpers of tests may stop with a message as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod data;
+mod fetching;
+mod searching;
+mod sorting;
+mod threading;

@@ -9,9 +9,8 @@ use tokio::time::Instant;
 use super::Search;
 use super::index::Page;
 use super::query::Query;
-use super::source::{self, Place};
+use super::source::{self, Place, Text};
 use super::words::words;
-use crate::kind::Kind;
 use crate::read::View;
 
 /// How long a search waits for an index that is too far behind.
@@ -60,17 +59,20 @@ pub struct Found {
 
 /// What one look found.
 enum Look {
-    Hits(Vec<Hit>),
+    /// Contents that match, and those whose text must be looked at.
+    Places { sure: Contents, unsure: Contents, allowed: BTreeSet<CollectionId> },
     /// Too much changed behind the index.
     Behind(Seq, Seq),
 }
+
+/// Contents and where they lie.
+type Contents = BTreeMap<i64, Vec<Place>>;
 
 /// What one look needs.
 struct Ask {
     account: AccountId,
     query: Query,
     collections: Option<Vec<CollectionId>>,
-    kinds: Vec<Kind>,
     page: Page,
     /// Contents below this, and from this on.
     below: i64,
@@ -97,14 +99,17 @@ impl Search {
             // Below the last content of a full page the index may have more.
             let from = if full { page.hits.last().map_or(0, |(content, _)| *content) } else { 0 };
             let collections = scope.collections.clone();
-            let kinds = self.0.kernel.kinds().to_vec();
-            let ask = Ask { account, query: query.clone(), collections, kinds, page, below, from };
+            let ask = Ask { account, query: query.clone(), collections, page, below, from };
             match self.0.kernel.read(ctx, move |view| look(view, &ask)).await? {
                 Look::Behind(cursor, head) => {
                     self.wait(account, cursor, head, until).await?;
                     continue;
                 }
-                Look::Hits(hits) => found.hits.extend(hits),
+                Look::Places { sure, unsure, allowed } => {
+                    let mut matching = self.verify(account, &query, unsure).await?;
+                    matching.extend(sure);
+                    found.hits.extend(hits(matching, &allowed));
+                }
             }
             rounds += 1;
             below = from;
@@ -185,14 +190,19 @@ fn look(view: &mut View<'_, '_>, ask: &Ask) -> Result<Look> {
     if tail.values().flatten().map(|place| place.size).sum::<i64>() > TAIL_BYTES {
         return Ok(Look::Behind(cursor, head));
     }
-    let mut matching = verify(view, ask, &tail)?;
-    matching.extend(if ask.query.needs_text() { verify(view, ask, &indexed)? } else { indexed });
+    if ask.query.needs_text() {
+        tail.append(&mut indexed);
+    }
+    Ok(Look::Places { sure: indexed, unsure: tail, allowed })
+}
+
+fn hits(matching: Contents, allowed: &BTreeSet<CollectionId>) -> Vec<Hit> {
     let mut out: Vec<Hit> = (matching.into_values().flatten())
         .filter(|place| allowed.contains(&place.collection))
         .map(|Place { collection, item, object, content, .. }| Hit { collection, item, object, content })
         .collect();
     out.sort_unstable_by_key(|hit| (std::cmp::Reverse(hit.content), hit.collection, hit.item));
-    Ok(Look::Hits(out))
+    out
 }
 
 /// The collections that are searched.
@@ -210,30 +220,31 @@ fn allowed(view: &mut View<'_, '_>, ask: &Ask) -> Result<BTreeSet<CollectionId>>
     }
 }
 
-/// Keeps the contents whose text matches.
-fn verify(
-    view: &mut View<'_, '_>,
-    ask: &Ask,
-    contents: &BTreeMap<i64, Vec<Place>>,
-) -> Result<BTreeMap<i64, Vec<Place>>> {
-    let limit = view.ctx().limits.search_text_bytes;
-    let mut out = BTreeMap::new();
-    let mut chunk: Vec<Place> = Vec::new();
-    let mut waiting = contents.values().filter_map(|places| places.first()).peekable();
-    while let Some(place) = waiting.next() {
-        chunk.push(*place);
-        let bytes: i64 = chunk.iter().map(|place| place.size).sum();
-        if bytes < CHUNK_BYTES && waiting.peek().is_some() {
-            continue;
-        }
-        for (content, text) in source::texts(view.tx(), ask.account, &ask.kinds, &chunk)? {
-            if ask.query.matches(&words(&text, limit))
-                && let Some(places) = contents.get(&content)
-            {
-                out.insert(content, places.clone());
+impl Search {
+    /// Keeps the contents whose text matches.
+    async fn verify(&self, account: AccountId, query: &Query, contents: Contents) -> Result<Contents> {
+        let limit = self.0.ctx.limits.search_text_bytes;
+        let mut out = Contents::new();
+        let mut waiting = contents.into_iter().peekable();
+        while waiting.peek().is_some() {
+            let (mut chunk, mut bytes) = (Contents::new(), 0);
+            while bytes < CHUNK_BYTES {
+                let Some((content, places)) = waiting.next() else { break };
+                bytes += places.first().map_or(0, |place| place.size);
+                chunk.insert(content, places);
             }
+            let firsts = chunk.values().filter_map(|places| places.first().copied()).collect();
+            let texts = self.0.texts(account, firsts, limit).await?;
+            let query = query.clone();
+            let matching = tokio::task::spawn_blocking(move || {
+                let matches = |(_, text): &(&i64, &Text)| query.matches(&words(text.as_str(), limit));
+                texts.iter().filter(matches).map(|(content, _)| *content).collect::<BTreeSet<i64>>()
+            });
+            let matching =
+                matching.await.map_err(|e| Error::corrupt("text", "could not be searched").with_source(e))?;
+            chunk.retain(|content, _| matching.contains(content));
+            out.append(&mut chunk);
         }
-        chunk.clear();
+        Ok(out)
     }
-    Ok(out)
 }

@@ -14,7 +14,6 @@ use tokio::time::Instant;
 
 use super::index::Doc;
 use super::source::{self, Place};
-use super::words::words;
 use super::{Inner, Search};
 use crate::push::{Push, Subscription};
 
@@ -175,7 +174,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn step(&self, account: AccountId) -> Result<Step> {
+    async fn step(self: &Arc<Self>, account: AccountId) -> Result<Step> {
         let Some(cursor) = self.index.begin(account).await? else { return Ok(Step::Busy) };
         match self.catch_up(account, cursor).await {
             // Another node took it over, after we were away for long.
@@ -190,7 +189,7 @@ impl Inner {
         }
     }
 
-    async fn catch_up(&self, account: AccountId, cursor: Seq) -> Result<()> {
+    async fn catch_up(self: &Arc<Self>, account: AccountId, cursor: Seq) -> Result<()> {
         let mut since = cursor;
         let head = self.kernel.store().read(move |tx| source::head(tx, account)).await?;
         let (head, floor) = head.unwrap_or_default();
@@ -227,7 +226,12 @@ impl Inner {
     }
 
     /// Brings what the index has of these objects up to date.
-    async fn take_in(&self, account: AccountId, objects: Vec<i64>, places: Vec<Place>) -> Result<()> {
+    async fn take_in(
+        self: &Arc<Self>,
+        account: AccountId,
+        objects: Vec<i64>,
+        places: Vec<Place>,
+    ) -> Result<()> {
         let known = self.index.known(account, objects).await?;
         // Of a content that lies in several places, the newest text counts.
         let mut wanted: BTreeMap<i64, Place> = BTreeMap::new();
@@ -263,17 +267,12 @@ impl Inner {
         if chunk.is_empty() { Ok(()) } else { self.put_chunk(account, chunk).await }
     }
 
-    async fn put_chunk(&self, account: AccountId, chunk: Vec<Place>) -> Result<()> {
-        let kernel = self.kernel.clone();
-        let read = self.kernel.store().read(move |tx| {
-            let texts = source::texts(tx, account, kernel.kinds(), &chunk)?;
-            Ok((chunk, texts))
-        });
-        let (chunk, texts) = read.await?;
+    async fn put_chunk(self: &Arc<Self>, account: AccountId, chunk: Vec<Place>) -> Result<()> {
         let limit = self.ctx.limits.search_text_bytes;
+        let texts = self.texts(account, chunk.clone(), limit.saturating_add(8)).await?;
         let docs = tokio::task::spawn_blocking(move || {
             let doc = |place: Place| {
-                let words: BTreeSet<String> = words(texts.get(&place.content)?, limit).into_iter().collect();
+                let words = texts.get(&place.content)?.index_words(limit).clone();
                 let Place { content, content_seq, object, .. } = place;
                 Some(Doc { content, object: object.0, content_seq, words })
             };

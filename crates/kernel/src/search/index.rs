@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use base::{AccountId, Ctx, Error, Meaning, Result, Seq};
 use store::sql::{Dialect, Migration};
 use store::{Backend, Part, Read, Store, StoreOptions, Tx, params};
 
 use super::query::{ANY, Query};
+use super::vocabulary::Vocabulary;
 
 const SCHEMA: &str = include_str!("../../schema/search.sql");
 const PART: Part = Part {
@@ -27,10 +29,23 @@ const BUSY_MS: i64 = 60_000;
 #[derive(Clone)]
 pub(super) struct Index {
     pub(super) store: Store,
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
+    pub(super) vocabulary: Arc<Vocabulary>,
     node: String,
     ctx: Ctx,
 }
+
+/// What must be among the words of a content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Clause {
+    /// One of these words.
+    Any(Vec<String>),
+    /// A word that begins so.
+    Begins(String),
+}
+
+/// Words of one question; more are asked in several.
+const WORDS: usize = 200;
 
 /// A content to be put into the index, with its words.
 #[derive(Debug, Clone)]
@@ -79,12 +94,15 @@ impl Index {
             opened => opened?,
         };
         if store.dialect() == Dialect::Sqlite {
+            let words =
+                "CREATE VIRTUAL TABLE IF NOT EXISTS search_vocabulary USING fts5vocab(search_words, row)";
+            store.write([], move |tx| tx.execute(words, [])).await?;
             // One process follows a file: whoever held an account is gone.
             let free = "UPDATE search_account SET busy_by = '', busy_until = 0 WHERE busy_by <> ''";
             store.write([], move |tx| tx.execute(free, [])).await?;
         }
         let node = format!("{:x}", ctx.random.id());
-        Ok(Self { dialect: store.dialect(), store, node, ctx: ctx.clone() })
+        Ok(Self { dialect: store.dialect(), store, vocabulary: Arc::default(), node, ctx: ctx.clone() })
     }
 
     /// Takes hold of an account; the commit up to which it is indexed. Nothing when another node has it.
@@ -143,6 +161,8 @@ impl Index {
         let until_ms = self.ctx.now_ms() + BUSY_MS;
         let hold = "UPDATE search_account SET busy_until = $3 WHERE account_id = $1 AND busy_by = $2";
         let end = "UPDATE search_account SET seq = $2, busy_by = '', busy_until = 0 WHERE account_id = $1";
+        let docs = Arc::new(docs);
+        let put = docs.clone();
         self.store
             .write([], move |tx| {
                 if tx.execute(hold, params![account, &index.node, until_ms])? == 0 {
@@ -152,7 +172,7 @@ impl Index {
                 for content in &gone {
                     index.remove(tx, account, slot, *content)?;
                 }
-                for doc in &docs {
+                for doc in put.iter() {
                     index.remove(tx, account, slot, doc.content)?;
                     index.insert(tx, account, slot, doc)?;
                 }
@@ -160,6 +180,66 @@ impl Index {
                     tx.later(end, params![account, seq])?;
                 }
                 Ok(())
+            })
+            .await?;
+        self.vocabulary.add(docs.iter().flat_map(|doc| &doc.words), self.ctx.now_ms()).await;
+        Ok(())
+    }
+
+    /// Contents of an account for which all clauses hold, and those with the word `also`, with the commit up to which
+    /// that is all. Without clauses nothing is asked but the latter.
+    pub(super) async fn holding(
+        &self,
+        account: AccountId,
+        mut clauses: Vec<Clause>,
+        also: &'static str,
+    ) -> Result<(Seq, Vec<i64>, Vec<i64>)> {
+        // The clause with the most words is asked in pieces; the others are part of each question.
+        let many = |clause: &Clause| match clause {
+            Clause::Any(words) => words.len(),
+            Clause::Begins(_) => 0,
+        };
+        clauses.sort_by_key(many);
+        let last = clauses.pop();
+        clauses.retain(|clause| many(clause) <= WORDS);
+        let ask = |clauses: &[Clause]| match self.dialect {
+            Dialect::Sqlite => clauses.iter().map(Clause::fts).collect::<Vec<_>>().join(" AND "),
+            Dialect::Postgres => {
+                clauses.iter().map(|clause| clause.tsquery(account)).collect::<Vec<_>>().join(" & ")
+            }
+        };
+        let questions: Vec<String> = match last {
+            None => Vec::new(),
+            Some(Clause::Any(words)) => words
+                .chunks(WORDS)
+                .map(|some| {
+                    clauses.push(Clause::Any(some.to_vec()));
+                    let question = ask(&clauses);
+                    clauses.pop();
+                    question
+                })
+                .collect(),
+            Some(begins) => {
+                clauses.push(begins);
+                vec![ask(&clauses)]
+            }
+        };
+        let also = ask(&[Clause::Any(vec![also.to_owned()])]);
+        let sqlite = self.dialect == Dialect::Sqlite;
+        self.store
+            .read(move |tx| {
+                let seq = cursor(tx, account)?;
+                let mut find = |question: &str| if sqlite {
+                    sqlite_all(tx, account, question)
+                } else {
+                    let sql = "SELECT content_id FROM search_doc WHERE account_id = $1 AND words @@ $2::text::tsquery";
+                    tx.query(sql, params![account, question], |row| row.int(0))
+                };
+                let mut found = Vec::new();
+                for question in &questions {
+                    found.extend(find(question)?);
+                }
+                Ok((seq, found, find(&also)?))
             })
             .await
     }
@@ -278,7 +358,9 @@ impl Index {
                 // Who is at work on an account finds that it no longer holds it.
                 tx.execute("DELETE FROM search_account", []).map(|_| ())
             })
-            .await
+            .await?;
+        self.vocabulary.clear().await;
+        Ok(())
     }
 
     /// Forgets an account.
@@ -301,7 +383,41 @@ impl Index {
     }
 }
 
-fn cursor(tx: &mut Read<'_>, account: AccountId) -> Result<Seq> {
+impl Clause {
+    /// For SQLite's FTS5.
+    fn fts(&self) -> String {
+        match self {
+            Self::Begins(word) => format!("\"{word}\" *"),
+            Self::Any(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                format!("({})", words.join(" OR "))
+            }
+        }
+    }
+
+    /// For PostgreSQL's `tsquery`; every word has its account before it.
+    fn tsquery(&self, account: AccountId) -> String {
+        match self {
+            Self::Begins(word) => format!("'{account}:{word}':*"),
+            Self::Any(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("'{account}:{word}'")).collect();
+                format!("({})", words.join(" | "))
+            }
+        }
+    }
+}
+
+/// All contents of an account that match.
+fn sqlite_all(tx: &mut Read<'_>, account: AccountId, question: &str) -> Result<Vec<i64>> {
+    let slot = "SELECT slot FROM search_account WHERE account_id = $1";
+    let Some(slot) = tx.query_opt(slot, params![account], |row| row.int(0))? else { return Ok(Vec::new()) };
+    let first = slot << CONTENT_BITS;
+    let last = first | ((1 << CONTENT_BITS) - 1);
+    let sql = "SELECT rowid FROM search_words WHERE search_words MATCH $1 AND rowid BETWEEN $2 AND $3";
+    tx.query(sql, params![question, first, last], |row| Ok(row.int(0)? - first))
+}
+
+pub(super) fn cursor(tx: &mut Read<'_>, account: AccountId) -> Result<Seq> {
     let sql = "SELECT seq FROM search_account WHERE account_id = $1";
     Ok(Seq(tx.query_opt(sql, params![account], |row| row.int(0))?.unwrap_or(0)))
 }

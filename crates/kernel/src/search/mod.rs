@@ -13,6 +13,8 @@ mod follow;
 mod index;
 mod query;
 mod source;
+mod substring;
+mod vocabulary;
 mod words;
 
 use std::collections::BTreeMap;
@@ -27,6 +29,8 @@ use tokio::task::JoinHandle;
 use crate::verbs::Kernel;
 pub use find::{Found, Hit, Scope};
 use index::Index;
+pub use source::{Source, Text, Texts, TextsOf};
+pub use substring::Candidates;
 
 /// Commits of so many accounts are remembered; beyond that all accounts are looked through.
 const REMEMBERED: u64 = 100_000;
@@ -51,6 +55,8 @@ pub struct Search(Arc<Inner>);
 struct Inner {
     kernel: Kernel,
     ctx: Ctx,
+    /// Where the texts of kinds come from that are not in the database.
+    sources: Vec<Source>,
     index: Index,
     state: Mutex<State>,
     /// Something new is to be indexed.
@@ -97,11 +103,17 @@ impl Search {
     /// Only commits made through this kernel are heard at once; those of other processes are found by looking
     /// through the accounts, at the start and from time to time.
     pub async fn open(kernel: &Kernel, ctx: &Ctx, folder: &Path) -> Result<Self> {
+        Self::open_with(kernel, ctx, folder, Vec::new()).await
+    }
+
+    /// As [`Search::open`], with sources for kinds whose texts are not all in the database.
+    pub async fn open_with(kernel: &Kernel, ctx: &Ctx, folder: &Path, sources: Vec<Source>) -> Result<Self> {
         let index = Index::open(kernel.store(), ctx, folder).await?;
         let heard = kernel.subscribe_all(REMEMBERED);
         let inner = Arc::new(Inner {
             kernel: kernel.clone(),
             ctx: ctx.clone(),
+            sources,
             index,
             state: Mutex::new(State { look_through: true, ..State::default() }),
             wake: Arc::default(),

@@ -2,7 +2,7 @@
 
 use base::{Error, Limits, Result};
 
-use super::words::{Run, runs};
+use super::words::{Run, WORD_BYTES, runs};
 
 /// Stands for every content in the index; no text can hold it.
 pub(super) const ANY: &str = "\u{e000}";
@@ -63,7 +63,8 @@ fn term(piece: &Piece<'_>) -> Term {
     let mut place = 0;
     for run in runs(piece.text) {
         match run {
-            Run::Word(word) => {
+            Run::Word(mut word) => {
+                word.truncate(word.floor_char_boundary(WORD_BYTES));
                 words.push((place, word, false));
                 place += 1;
             }

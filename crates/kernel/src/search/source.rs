@@ -1,10 +1,14 @@
 //! What the index is made of: the contents of live items, as the kernel's tables have them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use base::{AccountId, CollectionId, ItemId, ObjectId, Result, Seq};
 use store::{Read, params};
 
+use super::words::index_words;
 use crate::kind::Kind;
 use crate::rows::AccountRow;
 
@@ -81,13 +85,68 @@ pub(super) fn places(tx: &mut Read<'_>, account: AccountId, objects: &[i64]) -> 
     })
 }
 
+/// The text of a content, shared by all who look at it.
+#[derive(Clone)]
+pub struct Text(Arc<Inner>);
+
+struct Inner {
+    text: String,
+    words: OnceLock<BTreeSet<String>>,
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Arc::new(Inner { text, words: OnceLock::new() }))
+    }
+}
+
+impl Text {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The words of it that are indexed: made once, however many accounts have it.
+    pub(super) fn index_words(&self, limit_bytes: u64) -> &BTreeSet<String> {
+        self.0.words.get_or_init(|| index_words(&self.0.text, limit_bytes))
+    }
+}
+
+/// What [`Texts::texts`] gives in the end: contents and their texts.
+pub type TextsOf<'t> = Pin<Box<dyn Future<Output = Result<Vec<(i64, Text)>>> + Send + 't>>;
+
+/// Where the texts of a kind of data come from that are not all in the database.
+pub trait Texts: Send + Sync {
+    /// The texts of contents of an account, of each about `limit_bytes` at most. Contents that are not there are left
+    /// out.
+    fn texts<'t>(&'t self, account: AccountId, contents: &'t [i64], limit_bytes: u64) -> TextsOf<'t>;
+}
+
+/// The kind of data that a source has the texts of, and the source.
+#[derive(Clone)]
+pub struct Source {
+    /// The name of the kind.
+    pub kind: &'static str,
+    /// Where its texts come from.
+    pub texts: Arc<dyn Texts>,
+}
+
+/// What the database says of the texts of some places.
+pub(super) struct AtHand {
+    /// Texts that it holds.
+    pub(super) texts: BTreeMap<i64, Text>,
+    /// Contents of kinds that have a source.
+    pub(super) elsewhere: Vec<(usize, Vec<i64>)>,
+}
+
 /// The texts of the contents of these places, of those kinds that have a text.
 pub(super) fn texts(
     tx: &mut Read<'_>,
     account: AccountId,
     kinds: &[Kind],
+    sources: &[Source],
     places: &[Place],
-) -> Result<BTreeMap<i64, String>> {
+) -> Result<AtHand> {
     let mut by_collection: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for place in places {
         by_collection.entry(place.collection.0).or_default().push(place.content);
@@ -99,14 +158,42 @@ pub(super) fn texts(
     for (id, kind) in &named {
         by_kind.entry(kind).or_default().extend(by_collection.get(id).into_iter().flatten());
     }
-    let mut out = BTreeMap::new();
+    let mut out = AtHand { texts: BTreeMap::new(), elsewhere: Vec::new() };
     for (name, mut contents) in by_kind {
+        contents.sort_unstable();
+        contents.dedup();
+        if let Some(source) = sources.iter().position(|source| source.kind == name) {
+            out.elsewhere.push((source, contents));
+            continue;
+        }
         let kind = kinds.iter().find(|kind| kind.name == name);
         if let Some(searchable) = kind.and_then(|kind| kind.searchable) {
-            contents.sort_unstable();
-            contents.dedup();
-            out.extend(searchable(tx, account, &contents)?);
+            let read = searchable(tx, account, &contents)?;
+            out.texts.extend(read.into_iter().map(|(content, text)| (content, Text::from(text))));
         }
     }
     Ok(out)
+}
+
+impl super::Inner {
+    /// The texts of the contents of these places.
+    pub(super) async fn texts(
+        self: &Arc<Self>,
+        account: AccountId,
+        places: Vec<Place>,
+        limit_bytes: u64,
+    ) -> Result<BTreeMap<i64, Text>> {
+        let inner = self.clone();
+        let read = self
+            .kernel
+            .store()
+            .read(move |tx| texts(tx, account, inner.kernel.kinds(), &inner.sources, &places));
+        let AtHand { mut texts, elsewhere } = read.await?;
+        for (source, contents) in elsewhere {
+            if let Some(source) = self.sources.get(source) {
+                texts.extend(source.texts.texts(account, &contents, limit_bytes).await?);
+            }
+        }
+        Ok(texts)
+    }
 }

@@ -5,10 +5,12 @@
 //! characters as a word, and the last one alone. Each word has the place of its first character's word in the
 //! text, so that a phrase can be looked up as words at neighbouring places.
 
-use unicode_normalization::UnicodeNormalization;
+use std::collections::BTreeSet;
+
+use codec::fold::folded;
 
 /// Longer words are cut: what follows is not distinguished.
-const WORD_BYTES: usize = 64;
+pub(super) const WORD_BYTES: usize = 64;
 /// Distinct words of one content, in bytes with room for a prefix: PostgreSQL takes less than 1 MiB.
 const DISTINCT_BYTES: usize = 700_000;
 const PREFIX_BYTES: usize = 16;
@@ -21,24 +23,8 @@ pub(super) enum Run {
     Dense(Vec<char>),
 }
 
-/// Accents and points that are left out: of Latin, Greek, Cyrillic, Hebrew and Arabic letters.
-fn is_diacritic(c: char) -> bool {
-    matches!(
-        c,
-        '\u{300}'..='\u{36f}'
-            | '\u{483}'..='\u{487}'
-            | '\u{591}'..='\u{5c7}'
-            | '\u{64b}'..='\u{65f}'
-            | '\u{670}'
-            | '\u{1ab0}'..='\u{1aff}'
-            | '\u{1dc0}'..='\u{1dff}'
-            | '\u{20d0}'..='\u{20ff}'
-            | '\u{fe20}'..='\u{fe2f}'
-    )
-}
-
 /// Chinese and Japanese characters.
-fn is_dense(c: char) -> bool {
+pub(super) fn is_dense(c: char) -> bool {
     matches!(
         c,
         '\u{3005}'..='\u{3007}'
@@ -53,19 +39,13 @@ fn is_dense(c: char) -> bool {
 }
 
 /// Vowel signs of Indic and other scripts are part of their word.
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c)
 }
 
 /// The runs of a text, folded.
 pub(super) fn runs(text: &str) -> impl Iterator<Item = Run> {
-    let mut folded = text
-        .nfkd()
-        .filter(|c| !is_diacritic(*c))
-        .flat_map(char::to_lowercase)
-        .filter(|c| !is_diacritic(*c))
-        .nfc()
-        .peekable();
+    let mut folded = folded(text).peekable();
     std::iter::from_fn(move || {
         while folded.next_if(|c| !is_word(*c) && !is_dense(*c)).is_some() {}
         let first = *folded.peek()?;
@@ -78,32 +58,70 @@ pub(super) fn runs(text: &str) -> impl Iterator<Item = Run> {
         }
         let mut word = String::new();
         while let Some(c) = folded.next_if(|c| is_word(*c) && !is_dense(*c)) {
-            if word.len() + c.len_utf8() <= WORD_BYTES {
-                word.push(c);
-            }
+            word.push(c);
         }
         Some(Run::Word(word))
     })
 }
 
-/// The words of a text in their places: the n-th word stands at place n. Of a text longer than `limit_bytes`
-/// only the beginning counts.
-pub(super) fn words(text: &str, limit_bytes: u64) -> Vec<String> {
+/// Stands for a content of which not everything is in the index: its text has to be read.
+pub(super) const CUT: &str = "\u{e001}";
+
+/// Appends a word, cut where it is too long; whether it was.
+fn push_word(out: &mut Vec<String>, mut word: String) -> bool {
+    let cut = word.len() > WORD_BYTES;
+    if cut {
+        word.truncate(word.floor_char_boundary(WORD_BYTES));
+    }
+    out.push(word);
+    cut
+}
+
+/// The words of a text in their places, and whether anything of it was left out.
+fn places(text: &str, limit_bytes: u64) -> (Vec<String>, bool) {
     let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
-    let text = text.get(..text.floor_char_boundary(limit)).unwrap_or(text);
+    let (whole, text) = (text.len(), text.get(..text.floor_char_boundary(limit)).unwrap_or(text));
+    let mut short = text.len() < whole;
     let mut out: Vec<String> = Vec::new();
-    for run in runs(text) {
-        match run {
-            Run::Word(word) => out.push(word),
-            Run::Dense(dense) => {
-                for (index, c) in dense.iter().enumerate() {
-                    out.push([*c].into_iter().chain(dense.get(index + 1).copied()).collect());
+    // White space keeps words apart in every step of folding, and most words are ASCII.
+    for piece in text.split_ascii_whitespace() {
+        if piece.is_ascii() {
+            for word in piece.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+                short |= push_word(&mut out, word.to_ascii_lowercase());
+            }
+            continue;
+        }
+        for run in runs(piece) {
+            match run {
+                Run::Word(word) => short |= push_word(&mut out, word),
+                Run::Dense(dense) => {
+                    for (index, c) in dense.iter().enumerate() {
+                        out.push([*c].into_iter().chain(dense.get(index + 1).copied()).collect());
+                    }
                 }
             }
         }
     }
+    let before = out.len();
     cut(&mut out);
+    short |= out.len() < before;
+    (out, short)
+}
+
+/// The words of a text for the index, with [`CUT`] when that is not all of it.
+pub(super) fn index_words(text: &str, limit_bytes: u64) -> BTreeSet<String> {
+    let (words, short) = places(text, limit_bytes);
+    let mut out: BTreeSet<String> = words.into_iter().collect();
+    if short {
+        out.insert(CUT.to_owned());
+    }
     out
+}
+
+/// The words of a text in their places: the n-th word stands at place n. Of a text longer than `limit_bytes`
+/// only the beginning counts.
+pub(super) fn words(text: &str, limit_bytes: u64) -> Vec<String> {
+    places(text, limit_bytes).0
 }
 
 /// Leaves out what follows once the distinct words are too many.
@@ -149,6 +167,14 @@ mod tests {
         check("京", &["京"]);
         check("東京tower が", &["東京", "京", "tower", "が"]);
         check("ｶﾞｽ", &["ガス", "ス"]);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_marked() {
+        assert!(!index_words("a b", 3).contains(CUT));
+        assert!(index_words("a bc", 3).contains(CUT));
+        assert!(index_words(&"x".repeat(65), 1_000).contains(CUT));
+        assert!(!index_words(&"x".repeat(64), 1_000).contains(CUT));
     }
 
     #[test]

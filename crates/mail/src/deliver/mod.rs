@@ -81,7 +81,7 @@ impl Mail {
     /// recipient refuses is an error `Forbidden` about `message`, whose rule is the reason for the sender.
     pub async fn deliver(&self, ctx: &Ctx, incoming: &Incoming, rcpts: Vec<Rcpt>) -> Vec<Result<Delivered>> {
         let mut outcomes: Vec<Option<Result<Delivered>>> = rcpts.iter().map(|_| None).collect();
-        let message = match append::read(&incoming.message, incoming.trace_bytes).await {
+        let message = match append::read(self, &incoming.message, incoming.trace_bytes).await {
             Ok(message) => message,
             Err(error) => return rcpts.iter().map(|_| Err(again(&error))).collect(),
         };

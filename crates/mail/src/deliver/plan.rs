@@ -129,7 +129,7 @@ impl Mail {
     }
 
     async fn changed(&self, rcpt: &Rcpt, body: &Bytes) -> Result<(Read, Put)> {
-        let read = append::read(body, 0).await?;
+        let read = append::read(self, body, 0).await?;
         Ok((read, self.put_body(rcpt.recipient.organisation, body, 0).await?))
     }
 

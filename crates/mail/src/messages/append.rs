@@ -36,12 +36,13 @@ pub struct Appended {
 }
 
 /// Reads a message, away from the tasks that answer clients when it is long.
-pub(crate) async fn read(whole: &Bytes, trace_bytes: usize) -> Result<Read> {
+pub(crate) async fn read(mail: &Mail, whole: &Bytes, trace_bytes: usize) -> Result<Read> {
+    let fresh = mail.search().map(|_| mail.fresh().clone());
     if whole.len() <= AT_ONCE_BYTES {
-        return Ok(Read::new(whole, trace_bytes));
+        return Ok(Read::new(whole, trace_bytes, fresh));
     }
     let whole = whole.clone();
-    tokio::task::spawn_blocking(move || Read::new(&whole, trace_bytes))
+    tokio::task::spawn_blocking(move || Read::new(&whole, trace_bytes, fresh))
         .await
         .map_err(|e| Error::corrupt("message", "could not be read").with_source(e))
 }
@@ -69,7 +70,7 @@ impl Mail {
         let mut ready = Vec::with_capacity(messages.len());
         for Append { body, keywords, received_at } in messages {
             let put = self.put_body(organisation, &body, 0).await?;
-            let message = read(&body, 0).await?;
+            let message = read(self, &body, 0).await?;
             ready.push((message, put, keywords, received_at.unwrap_or_else(|| ctx.now_ms())));
         }
         let locks = Locks { accounts: vec![account.0], collections: vec![mailbox.0] };

@@ -15,6 +15,7 @@ use kernel::{Batch, Created, NewItem};
 
 use crate::flags::Keywords;
 use crate::summary::{Summary, summarise};
+use crate::texts::{Fresh, Whole};
 use crate::{Mail, threads};
 pub use append::{Append, Appended};
 pub use store::Stored;
@@ -52,17 +53,21 @@ struct Inner {
     size: i64,
     summary: Summary,
     keys: Vec<i64>,
+    /// Where the search index finds it when it is about to read what is new.
+    fresh: Option<(Arc<Fresh>, Arc<Whole>)>,
 }
 
 impl Read {
     /// Reads a whole message, whose first `trace_bytes` are ours.
-    pub(crate) fn new(whole: &Bytes, trace_bytes: usize) -> Self {
+    pub(crate) fn new(whole: &Bytes, trace_bytes: usize, fresh: Option<Arc<Fresh>>) -> Self {
         let summary = summarise(whole);
         let named = summary.refs.iter().chain(&summary.in_reply_to).map(String::as_str);
         let ids = std::iter::once(summary.message_id.as_str()).chain(named);
         let keys = threads::keys(ids, &summary.base_subject);
         let size = i64::try_from(whole.len()).unwrap_or(i64::MAX);
-        Self(Arc::new(Inner { trace: whole.slice(..trace_bytes.min(whole.len())), size, summary, keys }))
+        let fresh = fresh.map(|fresh| (fresh, Whole::new(whole.clone())));
+        let trace = whole.slice(..trace_bytes.min(whole.len()));
+        Self(Arc::new(Inner { trace, size, summary, keys, fresh }))
     }
 
     /// Bytes of the whole.
@@ -79,7 +84,7 @@ impl Read {
         received_at: i64,
         keywords: &Keywords,
     ) -> Result<Created> {
-        let Inner { trace, size, summary, keys } = &*self.0;
+        let Inner { trace, size, summary, keys, fresh } = &*self.0;
         let state = Some(keywords.others.join(" ")).filter(|state| !state.is_empty());
         let new = NewItem {
             size: *size,
@@ -116,6 +121,10 @@ impl Read {
                 &summary.structure
             ],
         )?;
+        if let Some((fresh, whole)) = fresh.clone() {
+            let content = made.content;
+            tx.after_commit(move || fresh.put(account, content, &whole));
+        }
         Ok(made)
     }
 }

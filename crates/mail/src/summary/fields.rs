@@ -123,14 +123,21 @@ pub fn select(kept: &[u8], names: &[&str]) -> Option<Vec<u8>> {
     if names.iter().any(|name| !is_kept(name.as_bytes())) {
         return None;
     }
-    let end = memchr::memchr(0, kept).unwrap_or(kept.len());
-    let (kept, left_out) = kept.split_at_checked(end)?;
-    for gone in left_out.split(|byte| *byte == 0).filter(|gone| !gone.is_empty()) {
-        if gone == b"*" || names.iter().any(|name| gone.eq_ignore_ascii_case(name.as_bytes())) {
-            return None;
-        }
+    if !has_all(kept, names) {
+        return None;
     }
-    Some(select_in(kept, names, true))
+    let end = memchr::memchr(0, kept).unwrap_or(kept.len());
+    Some(select_in(kept.get(..end)?, names, true))
+}
+
+/// Whether what was kept says all there is of these fields, which are on the list.
+pub fn has_all(kept: &[u8], names: &[&str]) -> bool {
+    let end = memchr::memchr(0, kept).unwrap_or(kept.len());
+    let left_out = kept.get(end..).unwrap_or_default();
+    left_out
+        .split(|byte| *byte == 0)
+        .filter(|gone| !gone.is_empty())
+        .all(|gone| gone != b"*" && !names.iter().any(|name| gone.eq_ignore_ascii_case(name.as_bytes())))
 }
 
 /// The fields of a header section with these names, or with all others, in their order.

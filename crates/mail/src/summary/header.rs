@@ -138,6 +138,19 @@ pub(crate) fn date_ms(value: &[u8]) -> Option<i64> {
     }
 }
 
+/// The day that stands in a `Date` field, whatever its zone, in days since 1970.
+pub(crate) fn local_day(value: &[u8]) -> Option<i64> {
+    let text = prepared(value);
+    match MessageStream::new(text.as_bytes()).parse_date() {
+        HeaderValue::DateTime(date) => {
+            let noon =
+                mail_parser::DateTime { hour: 12, minute: 0, second: 0, tz_hour: 0, tz_minute: 0, ..date };
+            noon.is_valid().then(|| noon.to_timestamp().div_euclid(86_400))
+        }
+        _ => None,
+    }
+}
+
 /// A parameter of a structured field, decoded (RFC 2231, RFC 2047).
 pub(crate) fn parameter(value: &[u8], name: &str) -> Option<String> {
     let text = prepared(value);

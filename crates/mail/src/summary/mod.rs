@@ -22,7 +22,7 @@ pub use envelope::envelope_of;
 pub use section::Of;
 pub use structure::{Form, Parameter, Part, Structure};
 pub use subject::{Base, base_subject};
-pub use text::{HEAD_END, decode};
+pub use text::{HEAD_END, decode, text_holds, text_of_fields};
 
 /// Bytes of an envelope that are kept with the message.
 const ENVELOPE_BYTES: usize = 32 << 10;

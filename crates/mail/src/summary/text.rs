@@ -200,3 +200,16 @@ pub(crate) fn document(structure: &Structure, bytes: &[u8], limit: usize) -> Str
     // What PostgreSQL does not take in a text.
     if out.contains('\0') { out.replace('\0', " ") } else { out }
 }
+
+/// The values of header fields, decoded.
+pub fn text_of_fields(fields: &[u8]) -> impl Iterator<Item = String> + '_ {
+    header::fields(fields).map(|field| header::decoded(field.value))
+}
+
+/// Whether a search document holds a piece of text that was folded ([`codec::fold::fold`]): in one of the lines of
+/// its head, or anywhere in its body, whose lines are read as one.
+pub fn text_holds(document: &str, folded: &str, body_only: bool) -> bool {
+    let (head, body) = document.split_once(HEAD_END).unwrap_or(("", document));
+    let in_head = |line: &str| codec::fold::fold(line).contains(folded);
+    (!body_only && head.lines().any(in_head)) || codec::fold::fold(body.trim()).contains(folded)
+}
