@@ -87,8 +87,10 @@ impl Opened {
         let folder = folder::serve(&config.top.data_dir)?;
         let node = Node::open(config).await?;
         let blobs = bodies::open(&node, config).await?;
-        let search = Search::open(&node.kernel, &node.ctx, &config.top.data_dir).await?;
         let mail = Mail::new(node.directory.clone(), blobs.clone());
+        let sources = vec![mail.search_source()];
+        let search = Search::open_with(&node.kernel, &node.ctx, &config.top.data_dir, sources).await?;
+        mail.use_search(search.clone());
         Ok(Self { node, mail, blobs, search, folder })
     }
 
