@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use base::{Ctx, Error, Result};
 use httpd::metrics::{Figures, Metrics};
 use mail::Mail;
+use smtp::checks::Checks;
+use smtp::{Inbound, Profile};
 use tokio::task::JoinSet;
 use wire::auth::Authenticator;
 use wire::conn::Patience;
@@ -17,6 +19,7 @@ use wire::{Conn, Listening, Places, Protocol, Stop};
 use crate::config::Config;
 use crate::config::setting::Listens;
 use crate::serve::bind;
+use crate::{certificates, scanning};
 
 /// What the doors of mail open to.
 pub struct Doors<'c> {
@@ -61,9 +64,61 @@ impl<'c> Doors<'c> {
     /// # Errors
     /// `Unavailable` when an address cannot be listened on, `Invalid` for one with TLS where there is no certificate.
     pub async fn open(mut self, metrics: &mut Metrics, tasks: &mut JoinSet<Result<()>>) -> Result<Open> {
+        self.smtp(tasks).await?;
+        self.others(tasks).await?;
         let counters = std::mem::take(&mut self.counters);
         metrics.add(move |figures| counters.iter().for_each(|door| door.measure(figures)));
         Ok(Open { addresses: self.addresses, stop: self.stop, authenticator: self.authenticator })
+    }
+
+    /// The doors that mail comes in by.
+    async fn smtp(&mut self, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+        let config = self.config;
+        let (smtp, lmtp, submission) = (&config.smtp, &config.lmtp, &config.submission);
+        self.listen(
+            self.inbound(Profile::Lmtp, None),
+            &[("lmtp", "lmtp.listen", &lmtp.listen, false)],
+            tasks,
+        )
+        .await?;
+        if !smtp.listen.0.is_empty() {
+            let door = self.inbound(Profile::Smtp, Some(scanning::checks(config)?));
+            self.listen(door, &[("smtp", "smtp.listen", &smtp.listen, false)], tasks).await?;
+        }
+        let door = self.inbound(Profile::Submission, None);
+        let listens = [
+            ("submission", "submission.listen", &submission.listen, false),
+            ("submissions", "submission.tls_listen", &submission.tls_listen, true),
+        ];
+        self.listen(door, &listens, tasks).await
+    }
+
+    fn inbound(&self, profile: Profile, checks: Option<Checks>) -> Inbound {
+        let keys = &self.config.mail;
+        let settings = smtp::Settings {
+            hostname: certificates::hostname(self.config),
+            trusted: keys.trusted.networks.clone(),
+            relay_from: keys.relay_from.networks.clone(),
+            login_in_clear: keys.plain_logins_from_loopback,
+            sent_copy: keys.sent_copy,
+            postmaster: (!keys.postmaster.is_empty()).then(|| keys.postmaster.clone()),
+        };
+        let authenticator = (profile == Profile::Submission).then(|| self.authenticator.clone());
+        Inbound::new(profile, settings, self.mail.clone(), &self.ctx, authenticator, self.tls.clone(), checks)
+    }
+
+    /// POP3 and ManageSieve.
+    async fn others(&mut self, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+        let (config, in_clear) = (self.config, self.config.mail.plain_logins_from_loopback);
+        let parts = (self.mail.clone(), self.authenticator.clone(), self.tls.clone());
+        let door = pop3::Pop3::new(parts.0.clone(), parts.1.clone(), parts.2.clone(), in_clear);
+        let listens = [
+            ("pop3", "pop3.listen", &config.pop3.listen, false),
+            ("pop3s", "pop3.tls_listen", &config.pop3.tls_listen, true),
+        ];
+        self.listen(door, &listens, tasks).await?;
+        let door = managesieve::ManageSieve::new(parts.0, parts.1, parts.2, in_clear);
+        self.listen(door, &[("sieve", "sieve.listen", &config.sieve.listen, false)], tasks).await
     }
 
     /// Serves a protocol on all its addresses: each with its name in the list of doors, its key in the configuration,

@@ -17,6 +17,7 @@ mod key;
 mod logging;
 mod node;
 mod process;
+mod scanning;
 mod serve;
 
 fn main() -> std::process::ExitCode {

@@ -218,6 +218,16 @@ keys! {
     sieve: SieveKeys = "sieve", "Filters, kept with ManageSieve (RFC 5804)." {
         listen: Listens = Listens::default(), any, "Addresses with STARTTLS, such as `0.0.0.0:4190`. Empty: closed.";
     }
+    scan: ScanKeys = "scan", "What is looked at in mail from other servers." {
+        authentication: bool = true, any, "Whether SPF, DKIM, DMARC and ARC are looked at.";
+        dmarc_rejects: bool = true, any, "Whether mail is refused where the policy of its domain says so; otherwise it goes to junk.";
+        name_servers: Listens = Listens::default(), any, "The name servers that are asked for it, such as `127.0.0.1:53`. Empty: those of the machine.";
+        rspamd: String = String::new(), any, "Where Rspamd answers, such as `http://127.0.0.1:11333`. Empty: no spam check.";
+        clamav: Option<SocketAddr> = None, any, "Where clamd answers, such as `127.0.0.1:3310`. Empty: no virus check.";
+        pass_unchecked: bool = true, any, "Whether mail passes when a scanner does not answer; otherwise its sender is asked to try again.";
+        seconds: u64 = 20, within(1..=300), "Seconds that a scanner may take.";
+        greylisting: bool = false, any, "Whether senders that are not known have to come back before their mail is taken.";
+    }
     tls: TlsKeys = "tls", "Certificates of all doors." {
         certificates: PathBuf = PathBuf::from("tls"), not_empty, "The folder of the certificates: each a chain `NAME.crt` (or `NAME.pem`) beside its key `NAME.key`, both PEM. A client gets the one for the name it asks for, else the first by name. They are read again when a file changes and at SIGHUP; open connections stay.";
         self_made: bool = false, any, "Whether a certificate is made, signed by nobody, when the folder has none. For trying things out.";
