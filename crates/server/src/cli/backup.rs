@@ -11,7 +11,7 @@ use super::output::time;
 use super::{Session, block_on, config};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::{bodies, folder, process};
 
 /// What to do with backups.
@@ -78,7 +78,7 @@ async fn restore(session: &Session, config: &Config, from: &Path) -> Result<(), 
     let _served = folder::serve(&config.top.data_dir)?;
     let (bar, progress) = session.shared_progress();
     let verified = backup::verify(from, &progress).await?;
-    put_key_back(config, &verified)?;
+    put_key_back(config, &verified).await?;
     let node = Node::open(config).await?;
     let blobs = bodies::open(&node, config).await?;
     let done = backup::restore(node.store(), Some(&blobs), &verified, &[], &progress).await;
@@ -100,8 +100,13 @@ async fn restore(session: &Session, config: &Config, from: &Path) -> Result<(), 
     session.out.say(&sentence, &object)
 }
 
-/// The histories of a backup are sealed with its key: it comes before the database does.
-fn put_key_back(config: &Config, verified: &Verified) -> Result<(), Failure> {
+/// The histories of a backup are sealed with its key: it comes before the database does, unless there is one already,
+/// whose key is another.
+async fn put_key_back(config: &Config, verified: &Verified) -> Result<(), Failure> {
+    if !node::applied_before_start(config).await?.is_empty() {
+        let rule = "is there already; restore into a new database and an empty data folder";
+        return Err(Error::conflict("database", rule).into());
+    }
     let text = String::from_utf8(verified.file(KEY)?)
         .map_err(|error| Error::corrupt("backup", "has a key that is none").with_source(error))?;
     config::write_new(&config.in_data_dir(&config.history.chain_key_file), &text)
