@@ -79,7 +79,7 @@ impl Notifier {
     pub(crate) fn new(backend: &Backend) -> Self {
         let topics = Arc::new(Topics::default());
         let away = match backend {
-            Backend::Sqlite { .. } => None,
+            Backend::Sqlite { .. } | Backend::Derived { .. } => None,
             Backend::Postgres { url, .. } => Some(Away::new(url.clone(), topics.clone())),
         };
         Self(Arc::new(Shared { topics, away }))

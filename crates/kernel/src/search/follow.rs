@@ -17,8 +17,8 @@ use super::source::{self, Place};
 use super::{Inner, Search};
 use crate::push::{Push, Subscription};
 
-/// Commits that come together are indexed together.
-const GATHER: Duration = Duration::from_millis(25);
+/// Commits that come together are indexed together: a search reads directly what is not in the index yet.
+const GATHER: Duration = Duration::from_millis(250);
 /// The accounts are looked through this often for commits of processes that went away.
 const LOOK_THROUGH_EVERY: Duration = Duration::from_mins(10);
 /// After a failure nothing is tried for so long.
@@ -32,6 +32,15 @@ const CHUNK_DOCS: usize = 100;
 const CHUNK_BYTES: i64 = 4 << 20;
 const ACCOUNT_PAGE: i64 = 1_000;
 const SWEEP_PAGE: i64 = 500;
+
+/// What is read and written together.
+#[derive(Default)]
+struct Chunk {
+    places: Vec<Place>,
+    bytes: i64,
+    /// Contents that go out.
+    gone: Vec<i64>,
+}
 
 /// What became of an account.
 enum Step {
@@ -65,8 +74,10 @@ pub(super) async fn follow(weak: Weak<Inner>, mut heard: Subscription) {
         let Some(inner) = weak.upgrade() else { return };
         if let Some(push) = push {
             inner.hear(push);
+            let hurry = inner.hurry.clone();
             drop(inner);
-            tokio::time::sleep(GATHER).await;
+            // Whoever waits for the index does not wait for more to come.
+            let _ = tokio::time::timeout(GATHER, hurry.notified()).await;
         }
     }
 }
@@ -200,6 +211,7 @@ impl Inner {
         }
         let store = self.kernel.store();
         let collections = store.read(move |tx| source::collections(tx, account, since)).await?;
+        let mut waiting = Chunk::default();
         for collection in collections {
             let mut after = (since.0, i64::MAX);
             loop {
@@ -216,21 +228,22 @@ impl Inner {
                 let (page, objects, places) = page;
                 let Some(last) = page.last() else { break };
                 after = (last.changed_seq, last.id);
-                self.take_in(account, objects, places).await?;
+                self.take_in(account, objects, places, &mut waiting).await?;
                 if page.len() < PAGE {
                     break;
                 }
             }
         }
-        self.index.put(account, Vec::new(), Vec::new(), Some(head)).await
+        self.put_chunk(account, waiting, Some(head)).await
     }
 
-    /// Brings what the index has of these objects up to date.
+    /// Brings what the index has of these objects up to date; the last of it is left in `waiting`.
     async fn take_in(
         self: &Arc<Self>,
         account: AccountId,
         objects: Vec<i64>,
         places: Vec<Place>,
+        waiting: &mut Chunk,
     ) -> Result<()> {
         let known = self.index.known(account, objects).await?;
         // Of a content that lies in several places, the newest text counts.
@@ -251,37 +264,33 @@ impl Inner {
                 wanted.remove(content);
             }
         }
-        if !gone.is_empty() {
-            self.index.put(account, Vec::new(), gone, None).await?;
-        }
-        let mut chunk = Vec::new();
-        let mut bytes = 0;
+        waiting.gone.extend(gone);
         for place in wanted.into_values() {
-            bytes += place.size;
-            chunk.push(place);
-            if chunk.len() >= CHUNK_DOCS || bytes >= CHUNK_BYTES {
-                self.put_chunk(account, std::mem::take(&mut chunk)).await?;
-                bytes = 0;
+            waiting.bytes += place.size;
+            waiting.places.push(place);
+            if waiting.places.len() >= CHUNK_DOCS || waiting.bytes >= CHUNK_BYTES {
+                self.put_chunk(account, std::mem::take(waiting), None).await?;
             }
         }
-        if chunk.is_empty() { Ok(()) } else { self.put_chunk(account, chunk).await }
+        Ok(())
     }
 
-    async fn put_chunk(self: &Arc<Self>, account: AccountId, chunk: Vec<Place>) -> Result<()> {
+    async fn put_chunk(self: &Arc<Self>, account: AccountId, chunk: Chunk, done: Option<Seq>) -> Result<()> {
+        let Chunk { places, gone, .. } = chunk;
         let limit = self.ctx.limits.search_text_bytes;
-        let texts = self.texts(account, chunk.clone(), limit.saturating_add(8)).await?;
+        let texts = self.texts(account, places.clone(), limit.saturating_add(8)).await?;
         let docs = tokio::task::spawn_blocking(move || {
             let doc = |place: Place| {
                 let words = texts.get(&place.content)?.index_words(limit).clone();
                 let Place { content, content_seq, object, .. } = place;
                 Some(Doc { content, object: object.0, content_seq, words })
             };
-            chunk.into_iter().filter_map(doc).collect::<Vec<_>>()
+            places.into_iter().filter_map(doc).collect::<Vec<_>>()
         });
         let docs =
             docs.await.map_err(|e| Error::corrupt("text", "could not be read into words").with_source(e))?;
         let count = docs.len() as u64;
-        self.index.put(account, docs, Vec::new(), None).await?;
+        self.index.put(account, docs, gone, done).await?;
         self.state().indexed += count;
         Ok(())
     }
@@ -291,6 +300,7 @@ impl Search {
     /// Indexes an account now if it is behind, for a search that waits for it.
     pub(super) fn hurry(&self, account: AccountId, from: Seq, head: Seq) {
         self.0.note(account, from, head);
+        self.0.hurry.notify_one();
     }
 
     /// Takes the contents out of the index that lie nowhere any more: those of removed collections, once

@@ -72,7 +72,9 @@ impl Index {
     /// Opens the index of a database. A file that cannot be read is made anew: all in it can be found again.
     pub(super) async fn open(main: &Store, ctx: &Ctx, folder: &Path) -> Result<Self> {
         let backend = match main.backend() {
-            Backend::Sqlite { .. } => Backend::Sqlite { path: folder.join(FILE), readers: 1 },
+            Backend::Sqlite { .. } | Backend::Derived { .. } => {
+                Backend::Derived { path: folder.join(FILE), readers: 1 }
+            }
             Backend::Postgres { url, .. } => Backend::Postgres { url: url.clone(), writers: 1, readers: 1 },
         };
         let options = StoreOptions {

@@ -61,6 +61,8 @@ struct Inner {
     state: Mutex<State>,
     /// Something new is to be indexed.
     wake: Arc<Notify>,
+    /// Somebody waits for the index.
+    hurry: Arc<Notify>,
     /// Counts up whenever an account was indexed.
     progress: watch::Sender<u64>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -117,6 +119,7 @@ impl Search {
             index,
             state: Mutex::new(State { look_through: true, ..State::default() }),
             wake: Arc::default(),
+            hurry: Arc::default(),
             progress: watch::channel(0).0,
             task: Mutex::default(),
         });
@@ -171,6 +174,7 @@ impl Search {
                     return;
                 }
             }
+            self.0.hurry.notify_one();
             // The sender lives as long as we do.
             let _ = progress.changed().await;
         }

@@ -37,6 +37,14 @@ pub enum Backend {
         /// Threads that read.
         readers: usize,
     },
+    /// A file, inside this process, of data that can be made again from another store: after a power cut its newest
+    /// commits may be missing, but never a half of one.
+    Derived {
+        /// The file; its folder must exist.
+        path: PathBuf,
+        /// Threads that read.
+        readers: usize,
+    },
     /// A server.
     Postgres {
         /// A connection text (`postgres://user:password@host/database?sslmode=require`).
@@ -91,10 +99,14 @@ pub(crate) enum Engine {
 impl Engine {
     fn open(backend: &Backend, usage: Use) -> Result<Self> {
         match backend {
-            Backend::Sqlite { path, .. } => {
+            Backend::Sqlite { path, .. } | Backend::Derived { path, .. } => {
                 let mut wal = path.clone().into_os_string();
                 wal.push("-wal");
-                Ok(Self::Sqlite { conn: SqliteConn::open(path, usage)?, wal: wal.into(), usage })
+                let conn = SqliteConn::open(path, usage)?;
+                if matches!(backend, Backend::Derived { .. }) {
+                    conn.sync_seldom()?;
+                }
+                Ok(Self::Sqlite { conn, wal: wal.into(), usage })
             }
             Backend::Postgres { url, .. } => {
                 let read_only = usage == Use::Reader;
@@ -165,7 +177,9 @@ impl Store {
         let mut first = Engine::open(&backend, Use::Writer)?;
         migrate::run(&mut Tx::new(first.conn()?, Arc::default()), &parts, clock.now_ms())?;
         let (dialect, writers, readers) = match &backend {
-            Backend::Sqlite { readers, .. } => (Dialect::Sqlite, 1, (*readers).max(1)),
+            Backend::Sqlite { readers, .. } | Backend::Derived { readers, .. } => {
+                (Dialect::Sqlite, 1, (*readers).max(1))
+            }
             Backend::Postgres { writers, readers, .. } => {
                 (Dialect::Postgres, (*writers).max(1), (*readers).max(1))
             }
@@ -195,7 +209,7 @@ impl Store {
             let (engine, queue, stats) = (Engine::open(&backend, Use::Reader)?, queue.clone(), stats.clone());
             threads.push(spawn(&format!("read-{index}"), move || run_reader(engine, &queue, &stats))?);
         }
-        if let Backend::Sqlite { path, .. } = &backend {
+        if let Backend::Sqlite { path, .. } | Backend::Derived { path, .. } = &backend {
             let (conn, stats, queue) = (SqliteConn::open(path, Use::Writer)?, stats.clone(), queue.clone());
             let wal = PathBuf::from(format!("{}-wal", path.display()));
             threads.push(spawn("checkpoint", move || checkpoints(&conn, &wal, &queue, &stats))?);

@@ -57,6 +57,11 @@ impl SqliteConn {
         Ok(Self { raw, texts: RefCell::default() })
     }
 
+    /// From now on only checkpoints are synced: for data that can be made again.
+    pub(crate) fn sync_seldom(&self) -> Result<()> {
+        self.raw.execute_batch("PRAGMA synchronous = NORMAL;").map_err(failure::sqlite)
+    }
+
     fn text(&self, sql: &str) -> Result<Arc<str>> {
         if let Some(text) = self.texts.borrow().get(sql) {
             return Ok(text.clone());
