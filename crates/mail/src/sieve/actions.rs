@@ -39,6 +39,8 @@ pub struct Redirect {
     pub to: String,
     /// The message, with the header field that stops loops. The envelope keeps its sender.
     pub body: Bytes,
+    /// A filter of the domain sends it on: no class of service of the person forbids that.
+    pub by_domain: bool,
 }
 
 /// Why a message is refused (RFC 5429).

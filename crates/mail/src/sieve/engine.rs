@@ -27,6 +27,8 @@ pub(super) struct Engine<'a> {
     letter: &'a Letter,
     /// It was forwarded from here before: nothing is sent on any more.
     looping: bool,
+    /// A filter of the domain runs.
+    by_domain: bool,
     /// The message, as the scripts so far left it.
     body: Bytes,
     actions: Actions,
@@ -47,7 +49,16 @@ struct Outcome {
 impl<'a> Engine<'a> {
     pub(super) fn new(ctx: &'a Ctx, cache: &'a Cache, rules: &'a Rules, letter: &'a Letter) -> Self {
         let body = letter.body.clone();
-        Self { ctx, cache, rules, letter, looping: false, body, actions: Actions::default() }
+        Self {
+            ctx,
+            cache,
+            rules,
+            letter,
+            looping: false,
+            by_domain: false,
+            body,
+            actions: Actions::default(),
+        }
     }
 
     /// Domain filters, then the person's script, each while the one before kept the message; then the settings.
@@ -61,9 +72,10 @@ impl<'a> Engine<'a> {
         let mut flags: Option<Vec<String>> = Some(Vec::new());
         let rules = self.rules;
         let filters =
-            rules.before.iter().map(|filter| (filter.name.as_str(), filter.text.as_str(), filter.terminal));
-        let own = rules.script.iter().map(|(name, text)| (name.as_str(), text.as_str(), true));
-        for (name, text, terminal) in filters.chain(own) {
+            rules.before.iter().map(|one| (one.name.as_str(), one.text.as_str(), one.terminal, true));
+        let own = rules.script.iter().map(|(name, text)| (name.as_str(), text.as_str(), true, false));
+        for (name, text, terminal, by_domain) in filters.chain(own) {
+            self.by_domain = by_domain;
             let outcome = self.script(&runtime, name, text);
             if let Some(body) = outcome.body {
                 self.body = body;
@@ -82,6 +94,7 @@ impl<'a> Engine<'a> {
                 break;
             }
         }
+        self.by_domain = false;
         self.settings(&head, flags.is_some());
         if let Some(flags) = flags {
             let place = if self.letter.is_junk() { Place::Junk } else { Place::Inbox };
@@ -120,8 +133,10 @@ impl<'a> Engine<'a> {
 
     /// What the forwarding says about the copy, and the limits of what a message may lead to.
     fn finish(mut self) -> Actions {
-        let forwarded = self.rules.forwarding.as_ref().is_some_and(|forwarding| !forwarding.keep);
-        if forwarded && !self.actions.redirects.is_empty() && !self.letter.is_junk() {
+        let leaves = |to: &String| self.actions.redirects.iter().any(|redirect| redirect.to == *to);
+        let forwarding = self.rules.forwarding.as_ref().filter(|forwarding| !forwarding.keep);
+        let forwarded = forwarding.is_some_and(|forwarding| forwarding.addresses.iter().any(leaves));
+        if forwarded && !self.letter.is_junk() {
             self.actions.files.retain(|target| target.place != Place::Inbox);
         }
         let most = usize::try_from(self.ctx.limits.sieve_actions).unwrap_or(usize::MAX);
@@ -215,7 +230,7 @@ impl<'a> Engine<'a> {
         let known = self.actions.redirects.iter().any(|known| known.to.eq_ignore_ascii_case(&to));
         if !known && self.actions.redirects.len() < most && codec::Address::parse(&to).is_ok() {
             let body = forward::marked(body, &self.rules.address);
-            self.actions.redirects.push(Redirect { to, body });
+            self.actions.redirects.push(Redirect { to, body, by_domain: self.by_domain });
         }
     }
 
@@ -226,7 +241,7 @@ impl<'a> Engine<'a> {
         let answer = Answer { from: (&self.rules.name, address), to, subject, text };
         match reply::build(self.ctx, head, answer) {
             Ok(body) => {
-                self.actions.reply = Some(Reply { to: to.to_owned(), body, seen, copies: Vec::new() })
+                self.actions.reply = Some(Reply { to: to.to_owned(), body, seen, copies: Vec::new() });
             }
             Err(error) => self.actions.faults.push(error.to_string()),
         }

@@ -123,7 +123,7 @@ impl Filter {
         let mut inside = Vec::with_capacity(actions.redirects.len());
         let mut dropped = false;
         for redirect in std::mem::take(&mut actions.redirects) {
-            if self.is_outside(ctx, &redirect.to).await? {
+            if !redirect.by_domain && self.is_outside(ctx, &redirect.to).await? {
                 dropped = true;
             } else {
                 inside.push(redirect);

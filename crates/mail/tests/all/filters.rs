@@ -152,6 +152,41 @@ fn b09_the_filter_of_the_domain_runs_before_the_person_s() {
 }
 
 #[test]
+fn m32_a_filter_of_the_domain_copies_matching_mail_to_a_journal() {
+    both(1, |world| async move {
+        let person = &world.people[0];
+        let account = person.account;
+        let ctx = world.ctx();
+        let edited = world.directory.edit(&ctx, world.organisation, move |edit| {
+            directory::classes::create(edit, "inside", &[("forward_outside", "no")])?;
+            directory::people::change(edit, account, &[("class", "inside")]).map(|_| ())
+        });
+        edited.await.unwrap();
+        let set = NewDomainFilter {
+            domain: 0,
+            position: 1,
+            name: "Journal of contracts".to_owned(),
+            text: "require \"copy\"; if header :contains \"subject\" \"contract\" \
+                   { redirect :copy \"journal@archive.example\"; }"
+                .to_owned(),
+            active: true,
+            terminal: false,
+        };
+        world.mail.filter().set_domain_filter(&ctx, world.organisation, None, set).await.unwrap();
+        script(&world, person, "discard;").await;
+        for subject in ["The contract", "Lunch"] {
+            world.deliver(&[person], message(subject, "text")).await.pop().unwrap().unwrap();
+        }
+        // The person may not forward outside, and throws everything away: neither keeps it from the journal.
+        assert_eq!(
+            queued(&world).await,
+            [("journal@archive.example".to_owned(), "sender@example.org".to_owned())]
+        );
+        assert_eq!(total(&world, person, Role::Inbox).await, 0);
+    });
+}
+
+#[test]
 fn b10_a_sender_is_answered_once_in_three_days() {
     both(1, |world| async move {
         let person = &world.people[0];
