@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::seam::Fault;
 use base::{Error, Meaning};
 use codec::imap::{Fault as Grammar, FaultKind};
+use wire::Fault;
 
 /// The code and text of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What is written to a client: gathered, and sent in large pieces.
 
-use crate::seam::{Conn, Fault};
+use wire::{Conn, Fault};
 
 /// Bytes after which what was gathered is sent.
 const SEND_BYTES: usize = 64 * 1_024;

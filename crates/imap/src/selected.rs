@@ -61,6 +61,8 @@ pub struct Selected {
     pub uids: Ranges,
     /// Of these, the messages that are gone and could not be told as such yet.
     pub gone: Ranges,
+    /// The UID after the largest that the client was told of.
+    pub uidnext: u32,
     /// The commit up to which the client was told everything, but for `gone`.
     pub seq: Seq,
     /// `$`: the last saved result (RFC 5182).

@@ -2,9 +2,12 @@
 //! ranges that are read together.
 
 mod binary;
+mod part;
 mod plan;
 mod section;
 mod write;
+
+pub use part::part;
 
 use codec::imap::{FetchItem, Ranges};
 use mail::{Entry, Row};

@@ -295,7 +295,7 @@ impl Pen<'_> {
         loop {
             if octets.len() as u64 != next.end - next.start {
                 // The client was promised more: it must not take what follows for the rest.
-                return Err(Failure::Gone(crate::seam::Fault::Closed));
+                return Err(Failure::Gone(wire::Fault::Closed));
             }
             push_without_nul(&mut out.bytes, &octets);
             out.checkpoint().await?;
@@ -305,7 +305,7 @@ impl Pen<'_> {
             }
             octets = match self.octets(next.clone()).await {
                 Ok(octets) => octets,
-                Err(_) => return Err(Failure::Gone(crate::seam::Fault::Closed)),
+                Err(_) => return Err(Failure::Gone(wire::Fault::Closed)),
             };
         }
     }
