@@ -27,7 +27,7 @@ impl Session {
         if items.contains(&FetchItem::ModSeq) || modifiers.changed_since.is_some() {
             self.use_modseqs(out);
         }
-        if uid && !items.contains(&FetchItem::Uid) {
+        if uid && !items.contains(&FetchItem::Uid) && !self.modes.has(Modes::UIDONLY) {
             items.insert(0, FetchItem::Uid);
         }
         if modifiers.changed_since.is_some() && !items.contains(&FetchItem::ModSeq) {

@@ -226,7 +226,7 @@ impl Session {
         }
         let view = mail.view(&login.ctx, selected.account, selected.mailbox).await?;
         let mut items = items.clone();
-        if !items.contains(&FetchItem::Uid) {
+        if !items.contains(&FetchItem::Uid) && !modes.has(Modes::UIDONLY) {
             items.insert(0, FetchItem::Uid);
         }
         let look = Look { ctx: &login.ctx, mail: &mail, selected, view: &view, modes };

@@ -181,6 +181,7 @@ impl Session {
                 Fault::Ended => b"* BYE Your session was ended\r\n",
                 Fault::TimedOut => b"* BYE Autologout; silent for too long\r\n",
                 Fault::TooLong => b"* BYE That is too long\r\n",
+                Fault::BareNewline => b"* BYE Lines end with CRLF\r\n",
                 _ => b"",
             };
             tracing::debug!(%fault, "an IMAP connection ended");

@@ -72,7 +72,10 @@ pub(crate) fn tell(selected: &mut Selected, view: &View, telling: Telling<'_>, o
     if new_keyword {
         tell_keywords(selected, out);
     }
+    let next = selected.uidnext;
     tell_new(selected, view, &changed, out);
+    // Of new messages the client asks itself.
+    changed.retain(|entry| entry.uid < next);
     let known: Ranges = changed.iter().map(|entry| entry.uid).collect();
     let mut numbers = selected.numbered(&known).peekable();
     for entry in &changed {
@@ -138,31 +141,38 @@ pub(crate) fn push_permanent(selected: &Selected, out: &mut Vec<u8>) {
 /// Appends a FETCH with the flags of a message.
 pub(crate) fn push_flags(out: &mut Out<'_>, number: u32, entry: &Entry, modes: Modes) {
     push_head(out, number, entry, modes);
-    out.text(" FLAGS ");
+    out.text("FLAGS ");
     flags::push(&mut out.bytes, entry);
-    push_modseq(out, entry, modes.has(Modes::CONDSTORE));
+    if modes.has(Modes::CONDSTORE) {
+        out.text(" ");
+        push_modseq(out, entry);
+    }
     out.text(")\r\n");
 }
 
 /// Appends a FETCH with nothing but the MODSEQ of a message: the answer to a silent STORE (RFC 7162 section 3.1.3).
 pub(crate) fn push_only_modseq(out: &mut Out<'_>, number: u32, entry: &Entry, modes: Modes) {
     push_head(out, number, entry, modes);
-    push_modseq(out, entry, true);
+    push_modseq(out, entry);
     out.text(")\r\n");
 }
 
+/// Up to the first item. With UIDONLY the UID stands for the number (RFC 9586 section 3.3).
 fn push_head(out: &mut Out<'_>, number: u32, entry: &Entry, modes: Modes) {
-    let only_uids = modes.has(Modes::UIDONLY);
     out.text("* ");
-    write::number(&mut out.bytes, u64::from(if only_uids { entry.uid } else { number }));
-    out.text(if only_uids { " UIDFETCH (UID " } else { " FETCH (UID " });
+    if modes.has(Modes::UIDONLY) {
+        write::number(&mut out.bytes, u64::from(entry.uid));
+        out.text(" UIDFETCH (");
+        return;
+    }
+    write::number(&mut out.bytes, u64::from(number));
+    out.text(" FETCH (UID ");
     write::number(&mut out.bytes, u64::from(entry.uid));
+    out.text(" ");
 }
 
-fn push_modseq(out: &mut Out<'_>, entry: &Entry, wanted: bool) {
-    if wanted {
-        out.text(" MODSEQ (");
-        write::number(&mut out.bytes, entry.modseq.0.unsigned_abs());
-        out.text(")");
-    }
+fn push_modseq(out: &mut Out<'_>, entry: &Entry) {
+    out.text("MODSEQ (");
+    write::number(&mut out.bytes, entry.modseq.0.unsigned_abs());
+    out.text(")");
 }

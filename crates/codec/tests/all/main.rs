@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
+mod imap;
 mod managesieve;
 mod pop3;

@@ -41,6 +41,8 @@ async fn play(world: &World, house: &House, name: &str, text: &str) {
             world.engine.clock.advance_ms(rest.parse::<i64>().expect("seconds") * 1_000);
             continue;
         }
+        // Seen when the test fails.
+        eprintln!("{at} {line}");
         let (what, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         match what {
             "connects" => {
