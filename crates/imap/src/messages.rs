@@ -219,7 +219,8 @@ pub(crate) fn in_order(numbers: &[u32]) -> String {
     let mut text = String::new();
     let mut rest = numbers;
     while let Some(first) = rest.first().copied() {
-        let run = (0..).zip(rest).take_while(|(step, number)| first.checked_add(*step) == Some(**number)).count();
+        let run =
+            (0..).zip(rest).take_while(|(step, number)| first.checked_add(*step) == Some(**number)).count();
         if !text.is_empty() {
             text.push(',');
         }

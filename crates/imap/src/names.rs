@@ -197,17 +197,3 @@ pub(crate) async fn spot(mail: &Mail, login: &Login, name: &str) -> Result<Spot>
     }
     Ok(Spot { account, parent, missing })
 }
-
-/// The name of a mailbox as its reader sees it.
-pub(crate) async fn name_of(
-    mail: &Mail,
-    login: &Login,
-    account: AccountId,
-    id: CollectionId,
-) -> Result<String> {
-    let found = all(mail, login).await?;
-    let mine = |named: &&Named| {
-        named.mailbox.as_ref().is_some_and(|mailbox| (mailbox.account, mailbox.id) == (account, id))
-    };
-    found.iter().find(mine).map(|named| named.name.clone()).ok_or_else(nonexistent)
-}

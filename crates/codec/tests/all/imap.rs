@@ -1,8 +1,8 @@
 //! Commands of IMAP: known answers, refusals, and what must be true of any input.
 
 use codec::imap::{
-    Bounds, Command, Compare, DateField, Event, FaultKind, FetchItem, Key, MessageUrl, Notify, Numbers, Partial, Ranges,
-    Section, SectionText, SequenceSet, SortBy, date, parse, utf7, write,
+    Bounds, Command, Compare, DateField, Event, FaultKind, FetchItem, Key, MessageUrl, Notify, Numbers,
+    Partial, Ranges, Section, SectionText, SequenceSet, SortBy, date, parse, utf7, write,
 };
 use proptest::prelude::*;
 
@@ -22,11 +22,19 @@ fn refusal(text: &str) -> FaultKind {
 
 #[test]
 fn p07_strings_come_in_three_forms() {
-    for text in ["a LOGIN u \"p\\\"w\\\\\"", "a login {1}\r\nu {4+}\r\np\"w\\", "a LoGiN \"u\" {4}\r\np\"w\\"] {
+    for text in ["a LOGIN u \"p\\\"w\\\\\"", "a login {1}\r\nu {4+}\r\np\"w\\", "a LoGiN \"u\" {4}\r\np\"w\\"]
+    {
         let Command::Login(login) = command(text) else { panic!("{text}") };
         assert_eq!((login.user.as_str(), login.password.as_str()), ("u", "p\"w\\"));
     }
-    for text in ["a LOGIN u", "a LOGIN u p x", "a LOGIN u \"p", "a LOGIN u {9}\r\np", "a LOGIN u \"\\x\"", "a LOGIN  u p"] {
+    for text in [
+        "a LOGIN u",
+        "a LOGIN u p x",
+        "a LOGIN u \"p",
+        "a LOGIN u {9}\r\np",
+        "a LOGIN u \"\\x\"",
+        "a LOGIN  u p",
+    ] {
         assert_eq!(refusal(text), FaultKind::Syntax, "{text}");
     }
     assert!(!format!("{:?}", command("a LOGIN u hidden")).contains("hidden"));
@@ -43,7 +51,13 @@ fn p07_sets_are_resolved() {
     assert_eq!(SequenceSet(vec![(9, 0)]).resolve(7).to_string(), "7:9");
     assert_eq!(SequenceSet(vec![(1, 0)]).resolve(0).to_string(), "1");
     assert_eq!(SequenceSet(vec![(0, 0)]).resolve(0), Ranges::EMPTY);
-    for text in ["a FETCH 0 FLAGS", "a FETCH 1: FLAGS", "a FETCH ,1 FLAGS", "a FETCH 4294967296 FLAGS", "a FETCH 01 FLAGS"] {
+    for text in [
+        "a FETCH 0 FLAGS",
+        "a FETCH 1: FLAGS",
+        "a FETCH ,1 FLAGS",
+        "a FETCH 4294967296 FLAGS",
+        "a FETCH 01 FLAGS",
+    ] {
         assert_eq!(refusal(text), FaultKind::Syntax, "{text}");
     }
 }
@@ -87,14 +101,15 @@ fn p07_fetch_items_are_read() {
 
 #[test]
 fn p07_searches_are_read() {
-    let Command::Search(search) =
-        command("a SEARCH RETURN (MIN COUNT) CHARSET utf-8 1:3 NOT (FROM x OR SEEN KEYWORD k) SENTON 1-Feb-1994")
-    else {
+    let Command::Search(search) = command(
+        "a SEARCH RETURN (MIN COUNT) CHARSET utf-8 1:3 NOT (FROM x OR SEEN KEYWORD k) SENTON 1-Feb-1994",
+    ) else {
         panic!()
     };
     let returns = search.returns.unwrap();
     assert!(returns.min && returns.count && !returns.all);
-    let or = Key::Or(Box::new(Key::Flag("\\Seen".to_owned(), true)), Box::new(Key::Flag("k".to_owned(), true)));
+    let or =
+        Key::Or(Box::new(Key::Flag("\\Seen".to_owned(), true)), Box::new(Key::Flag("k".to_owned(), true)));
     let from = Key::Header("FROM".to_owned(), "x".to_owned());
     let day = date::Day::from_civil(1994, 2, 1).unwrap();
     assert_eq!(
@@ -110,7 +125,14 @@ fn p07_searches_are_read() {
     assert_eq!(refusal(&deep), FaultKind::Limit);
     assert_eq!(refusal(&format!("a SEARCH{}", " ALL".repeat(1_000))), FaultKind::Limit);
     assert_eq!(refusal(&format!("a SEARCH{} ALL", " NOT".repeat(1_000))), FaultKind::Limit);
-    for text in ["a SEARCH", "a SEARCH ()", "a SEARCH ON 31-Feb-2020", "a SEARCH OR ALL", "a SEARCH LARGER x", "a SEARCH OLDER 0"] {
+    for text in [
+        "a SEARCH",
+        "a SEARCH ()",
+        "a SEARCH ON 31-Feb-2020",
+        "a SEARCH OR ALL",
+        "a SEARCH LARGER x",
+        "a SEARCH OLDER 0",
+    ] {
         assert_eq!(refusal(text), FaultKind::Syntax, "{text}");
     }
 }
@@ -118,13 +140,13 @@ fn p07_searches_are_read() {
 #[test]
 fn p07_sorts_lists_and_notifications_are_read() {
     let Command::Sort(sort) = command("a SORT (REVERSE DATE DISPLAYFROM) UTF-8 ALL") else { panic!() };
-    assert_eq!(sort.criteria.iter().map(|c| (c.by, c.reverse)).collect::<Vec<_>>(), [
-        (SortBy::Date, true),
-        (SortBy::DisplayFrom, false)
-    ]);
-    let Command::List(list) =
-        command("a LIST (SUBSCRIBED RECURSIVEMATCH) \"x/\" (% \"&AMk-*\") RETURN (CHILDREN STATUS (MESSAGES SIZE))")
-    else {
+    assert_eq!(
+        sort.criteria.iter().map(|c| (c.by, c.reverse)).collect::<Vec<_>>(),
+        [(SortBy::Date, true), (SortBy::DisplayFrom, false)]
+    );
+    let Command::List(list) = command(
+        "a LIST (SUBSCRIBED RECURSIVEMATCH) \"x/\" (% \"&AMk-*\") RETURN (CHILDREN STATUS (MESSAGES SIZE))",
+    ) else {
         panic!()
     };
     assert_eq!(list.patterns, ["%", "É*"]);
@@ -141,7 +163,9 @@ fn p07_sorts_lists_and_notifications_are_read() {
 #[test]
 fn p07_urls_name_parts_of_messages() {
     let bounds = Bounds::default();
-    let url = MessageUrl::parse("/B%C3%BCro/x;UIDVALIDITY=3/;uid=20/;SECTION=1.2.MIME/;PARTIAL=5.10", &bounds).unwrap();
+    let url =
+        MessageUrl::parse("/B%C3%BCro/x;UIDVALIDITY=3/;uid=20/;SECTION=1.2.MIME/;PARTIAL=5.10", &bounds)
+            .unwrap();
     assert_eq!(url.mailbox.as_deref(), Some("Büro/x"));
     assert_eq!((url.uidvalidity, url.uid), (Some(3), 20));
     assert_eq!(url.section, Some(Section { part: vec![1, 2], text: SectionText::Mime }));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Clock;
 use imap::{Imap, Options};
 use testkit::mail::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -130,9 +129,4 @@ impl Client {
         self.send(&format!("{tag} {command}\r\n")).await;
         self.until(tag).await
     }
-}
-
-/// Whether the clock of the world may be moved.
-pub fn clock(world: &World) -> &Clock {
-    &world.engine.clock
 }
