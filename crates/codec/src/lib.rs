@@ -2,7 +2,7 @@
 //!
 //! * [`address`]: mail addresses (RFC 5321, RFC 5322 addr-spec, RFC 6531).
 //! * [`changes`]: what a commit did, as text.
-//! * [`imap`]: commands of IMAP4rev1 and IMAP4rev2.
+//! * [`imap`]: commands of `IMAP4rev1` and `IMAP4rev2`.
 //! * [`managesieve`]: commands of `ManageSieve` (RFC 5804).
 //! * [`pop3`]: commands of POP3 (RFC 1939 and its extensions), and dot-stuffing.
 //! * [`domain`]: domain names as they are stored and shown (UTS #46, RFC 1035 lengths).

@@ -84,10 +84,10 @@ impl Session {
             return Err(Failure::no("", "There is no such mechanism"));
         };
         if !Authenticator::mechanisms(&caller, in_clear).contains(&mechanism) {
-            return Err(match caller.is_tls {
-                false => Failure::no("PRIVACYREQUIRED", "Use TLS before you send a password"),
-                true => Failure::no("", "There is no such mechanism"),
-            });
+            if caller.is_tls {
+                return Err(Failure::no("", "There is no such mechanism"));
+            }
+            return Err(Failure::no("PRIVACYREQUIRED", "Use TLS before you send a password"));
         }
         let mut dialogue = self.server.authenticator.begin(caller, mechanism);
         let mut message = match wanted.initial {
@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// `ENABLE` (RFC 5161): what is known is enabled, the rest passed over.
-    pub(crate) async fn enable(&mut self, names: &[String], out: &mut Out<'_>) -> Result<Done> {
+    pub(crate) fn enable(&mut self, names: &[String], out: &mut Out<'_>) -> Result<Done> {
         let mut enabled = Vec::new();
         for name in names {
             let mode = match name.as_str() {
@@ -156,7 +156,7 @@ impl Session {
     }
 
     /// `ID` (RFC 2971).
-    pub(crate) fn id(&mut self, fields: &[IdField], out: &mut Out<'_>) -> Result<Done> {
+    pub(crate) fn id(fields: &[IdField], out: &mut Out<'_>) -> Result<Done> {
         let text = |name: &[u8]| {
             let found = fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             found.and_then(|(_, value)| value.as_deref()).map(String::from_utf8_lossy)
@@ -179,7 +179,7 @@ impl Session {
     }
 
     /// `NAMESPACE` (RFC 2342).
-    pub(crate) fn namespace(&mut self, out: &mut Out<'_>) -> Result<Done> {
+    pub(crate) fn namespace(out: &mut Out<'_>) -> Result<Done> {
         out.text("* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))\r\n");
         Done::text("These are the namespaces")
     }

@@ -73,9 +73,8 @@ impl Session {
         let text = identifier.to_owned();
         let found =
             self.server.mail.directory().read(move |tx| entries::account_by_address(tx, organisation, &text));
-        let account = match found.await {
-            Ok(Some(account)) => account,
-            _ => return Err(Failure::no("NONEXISTENT", "There is nobody of that address")),
+        let Ok(Some(account)) = found.await else {
+            return Err(Failure::no("NONEXISTENT", "There is nobody of that address"));
         };
         if account == mailbox.account {
             return Err(Failure::no("CANNOT", "The owner has all rights always"));

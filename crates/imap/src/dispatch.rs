@@ -100,7 +100,7 @@ impl Session {
             }
             Command::Noop => Done::text("Nothing was done"),
             Command::Logout => self.logout(out),
-            Command::Id(fields) => self.id(&fields, out),
+            Command::Id(fields) => Self::id(&fields, out),
             Command::StartTls => self.start_tls(tag, out).await,
             Command::Authenticate(authenticate) => self.authenticate(authenticate, out).await,
             Command::Login(login) => self.log_in(login, out).await,
@@ -123,13 +123,13 @@ impl Session {
         out: &mut Out<'_>,
     ) -> Result<Done> {
         match command {
-            Command::Enable(names) => self.enable(&names, out).await,
+            Command::Enable(names) => self.enable(&names, out),
             Command::Unauthenticate => {
                 self.go(Step::Forget);
                 Done::text("You are nobody again")
             }
             Command::Compress => self.compress(tag, out).await,
-            Command::Namespace => self.namespace(out),
+            Command::Namespace => Self::namespace(out),
             Command::Select(select) => Box::pin(self.select(select, out)).await,
             Command::Create(name, uses) => self.create(&name, &uses).await,
             Command::Delete(name) => self.delete(&name, out).await,

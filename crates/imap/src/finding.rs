@@ -164,7 +164,7 @@ fn numbers_of(selected: &Selected, uids: &Ranges, order: &[u32], uid: bool) -> V
 }
 
 /// Of what was found, what MIN, MAX and PARTIAL leave, unless all is asked for.
-fn chosen<'f>(all: &'f [u32], returns: Returns) -> Vec<&'f u32> {
+fn chosen(all: &[u32], returns: Returns) -> Vec<&u32> {
     if returns.all || returns.count || !(returns.min || returns.max || returns.partial.is_some()) {
         return all.iter().collect();
     }
@@ -232,9 +232,12 @@ fn push_esearch(
     if uid {
         out.text(" UID");
     }
-    let set = |numbers: &[u32]| match found.ascending {
-        true => numbers.iter().copied().collect::<Ranges>().to_string(),
-        false => in_order(numbers),
+    let set = |numbers: &[u32]| {
+        if found.ascending {
+            numbers.iter().copied().collect::<Ranges>().to_string()
+        } else {
+            in_order(numbers)
+        }
     };
     if let (true, Some(first)) = (returns.min, found.numbers.first()) {
         out.text(&format!(" MIN {first}"));

@@ -29,9 +29,8 @@ impl Session {
         let Some(idling) = self.idle.take() else { return Ok(()) };
         let is_done = line.eq_ignore_ascii_case(b"DONE");
         let mut out = Out::new(conn);
-        match self.sync(true, &mut out).await {
-            Err(Failure::Gone(fault)) => return Err(fault),
-            Ok(()) | Err(_) => {}
+        if let Err(Failure::Gone(fault)) = self.sync(true, &mut out).await {
+            return Err(fault);
         }
         out.text(&idling.tag);
         out.text(if is_done { " OK Idle is over\r\n" } else { " BAD Idle ends with DONE\r\n" });

@@ -1,4 +1,4 @@
-//! The IMAP door: IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051) with their extensions.
+//! The IMAP door: `IMAP4rev1` (RFC 3501) and `IMAP4rev2` (RFC 9051) with their extensions.
 //!
 //! What must stay true here:
 //! - A session keeps numbers, no messages: which mailbox, which UIDs the client knows, up to which commit.

@@ -46,9 +46,10 @@ pub(crate) fn deleted(view: &View, of: Option<&Ranges>) -> Vec<u32> {
 /// What a message has after a change of flags, for what a client may work out itself.
 fn after(change: &FlagChange, entry: &Entry) -> (i64, Option<String>) {
     let (set, clear) = change.bits();
-    let state = match change.changes_words() {
-        true => change.apply(entry.state.as_deref()),
-        false => entry.state.as_deref().map(str::to_owned),
+    let state = if change.changes_words() {
+        change.apply(entry.state.as_deref())
+    } else {
+        entry.state.as_deref().map(str::to_owned)
     };
     ((entry.flags & !clear) | set, state)
 }

@@ -183,13 +183,11 @@ pub(crate) async fn spot(mail: &Mail, login: &Login, name: &str) -> Result<Spot>
     let mut levels = rest.split(SEPARATOR);
     let mut missing = Vec::new();
     for level in levels.by_ref() {
-        match child(&mailboxes, parent, level) {
-            Some(mailbox) => parent = mailbox.id,
-            None => {
-                missing.push(level.to_owned());
-                break;
-            }
-        }
+        let Some(mailbox) = child(&mailboxes, parent, level) else {
+            missing.push(level.to_owned());
+            break;
+        };
+        parent = mailbox.id;
     }
     missing.extend(levels.map(str::to_owned));
     if missing.is_empty() {

@@ -40,8 +40,8 @@ struct Known {
 
 impl Watch {
     /// Hears of changes.
-    pub(crate) fn heard(&mut self) -> Option<&mut Subscription> {
-        Some(&mut self.heard)
+    pub(crate) fn heard(&mut self) -> &mut Subscription {
+        &mut self.heard
     }
 
     fn selected(&self) -> Option<&EventGroup> {
@@ -122,6 +122,8 @@ impl Session {
             return Err(Failure::no(format!("BADEVENT ({EVENTS})"), "Not all of these events are known"));
         }
         let mail = self.server.mail.clone();
+        // The first mailboxes are made before anyone listens: their coming is no news.
+        mail.inbox(&login.ctx, login.account).await?;
         let mut accounts = vec![login.account];
         accounts.extend(mail.shared_accounts(&login.ctx).await?.iter().map(|shared| shared.account));
         let heard = mail.kernel().subscribe(&login.ctx, &accounts).await?;

@@ -120,17 +120,12 @@ impl Session {
                 Err(error) => return Err(error.into()),
             },
         };
-        Ok(match changes {
-            Some(changes) => {
-                let mut gone = changes.gone;
-                gone.sort_unstable();
-                gone.into_iter().collect::<Ranges>().intersect(known)
-            }
-            None => {
-                let there: Ranges = view.iter().map(|entry| entry.uid).collect();
-                known.intersect(&Ranges::span(1, view.uidnext.saturating_sub(1))).without(&there)
-            }
-        })
+        if let Some(mut changes) = changes {
+            changes.gone.sort_unstable();
+            return Ok(changes.gone.into_iter().collect::<Ranges>().intersect(known));
+        }
+        let there: Ranges = view.iter().map(|entry| entry.uid).collect();
+        Ok(known.intersect(&Ranges::span(1, view.uidnext.saturating_sub(1))).without(&there))
     }
 
     /// `CLOSE`: what is marked as deleted goes, and nothing is told of it.

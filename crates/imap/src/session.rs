@@ -88,6 +88,7 @@ enum Event {
     Push(Push),
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "handlers end with it")]
 impl Done {
     /// `OK text`.
     pub(crate) fn text(text: &'static str) -> Result<Self> {
@@ -114,13 +115,16 @@ impl Session {
             (State::LoggedIn(login) | State::Selected(login, _), Step::Select(selected)) => {
                 State::Selected(login, selected)
             }
-            (State::LoggedIn(login) | State::Selected(login, _), Step::Unselect) => State::LoggedIn(login),
+            (State::Selected(login, _), Step::Unselect) => State::LoggedIn(login),
             (State::LoggedIn(_) | State::Selected(..), Step::Forget) => {
                 self.modes = Modes::default();
                 self.watch = None;
                 State::Anonymous
             }
-            (_, Step::End) => State::Over,
+            (_, Step::End) => {
+                self.watch = None;
+                State::Over
+            }
             // Commands are asked for their state before: nothing else can come.
             (before, _) => before,
         };
@@ -224,7 +228,7 @@ impl Session {
         }
         conn.flush().await?;
         let heard = match (&mut self.idle, &mut self.watch) {
-            (_, Some(watch)) => watch.heard(),
+            (_, Some(watch)) => Some(watch.heard()),
             (Some(idling), None) => idling.heard.as_mut(),
             (None, None) => None,
         };

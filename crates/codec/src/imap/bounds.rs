@@ -15,7 +15,7 @@ pub struct Bounds {
     pub list_items: usize,
     /// Messages of one APPEND, and parts of one CATENATE.
     pub messages: usize,
-    /// Mailbox names are UTF-8 on the wire (`UTF8=ACCEPT` or IMAP4rev2 enabled) and no modified UTF-7.
+    /// Mailbox names are UTF-8 on the wire (`UTF8=ACCEPT` or `IMAP4rev2` enabled) and no modified UTF-7.
     pub utf8: bool,
 }
 

@@ -54,14 +54,14 @@ impl List {
             list.selection(cursor)?;
             cursor.space()?;
         }
-        list.reference = pattern(cursor.astring()?, cursor.bounds().utf8);
+        list.reference = pattern(&cursor.astring()?, cursor.bounds().utf8);
         cursor.space()?;
         if cursor.peek() == Some(b'(') {
             list.extended = true;
             list.patterns =
-                cursor.list(false, |cursor| Ok(pattern(cursor.list_mailbox()?, cursor.bounds().utf8)))?;
+                cursor.list(false, |cursor| Ok(pattern(&cursor.list_mailbox()?, cursor.bounds().utf8)))?;
         } else {
-            list.patterns = vec![pattern(cursor.list_mailbox()?, cursor.bounds().utf8)];
+            list.patterns = vec![pattern(&cursor.list_mailbox()?, cursor.bounds().utf8)];
         }
         if cursor.take_text(" RETURN ") {
             list.extended = true;
@@ -72,9 +72,9 @@ impl List {
 
     /// `LSUB`, as a list of what is subscribed.
     pub(crate) fn parse_lsub(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let reference = pattern(cursor.astring()?, cursor.bounds().utf8);
+        let reference = pattern(&cursor.astring()?, cursor.bounds().utf8);
         cursor.space()?;
-        let patterns = vec![pattern(cursor.list_mailbox()?, cursor.bounds().utf8)];
+        let patterns = vec![pattern(&cursor.list_mailbox()?, cursor.bounds().utf8)];
         Ok(Self { reference, patterns, subscribed: true, ..Self::default() })
     }
 
@@ -122,7 +122,7 @@ impl ListReturns {
 }
 
 /// A pattern as text. What is no modified UTF-7 stands for itself: it matches nothing, and is no error.
-fn pattern(bytes: Vec<u8>, is_utf8: bool) -> String {
-    let decoded = if is_utf8 { None } else { utf7::decode(&bytes) };
-    decoded.unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned())
+fn pattern(bytes: &[u8], is_utf8: bool) -> String {
+    let decoded = if is_utf8 { None } else { utf7::decode(bytes) };
+    decoded.unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
 }

@@ -1,4 +1,4 @@
-//! IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051): commands of clients, and what answers are made of.
+//! `IMAP4rev1` (RFC 3501) and `IMAP4rev2` (RFC 9051): commands of clients, and what answers are made of.
 //!
 //! What must stay true here:
 //! - Everything is bounded by [`Bounds`]; nothing recurses deeper than it allows.

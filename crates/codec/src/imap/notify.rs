@@ -112,7 +112,7 @@ impl EventGroup {
     }
 }
 
-/// RFC 5465 section 5: MessageNew and MessageExpunge come together, FlagChange needs them; what is fetched of new
+/// RFC 5465 section 5: `MessageNew` and `MessageExpunge` come together, `FlagChange` needs them; what is fetched of new
 /// messages is for the selected mailbox only.
 fn check(events: &[Event], is_selected: bool) -> Parsed<()> {
     let new = events.iter().any(|event| matches!(event, Event::MessageNew(_)));

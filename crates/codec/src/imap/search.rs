@@ -181,10 +181,11 @@ impl Returns {
 /// The charset of a SEARCH, SORT or THREAD: texts are read as UTF-8, of which US-ASCII is a part.
 pub(crate) fn charset(cursor: &mut Cursor<'_>) -> Parsed<()> {
     let name = cursor.astring()?;
-    match [&b"UTF-8"[..], b"US-ASCII"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
-        true => Ok(()),
-        false => Err(Fault::new(FaultKind::Charset, "texts to search for are US-ASCII or UTF-8")),
+    let known = [&b"UTF-8"[..], b"US-ASCII"];
+    if known.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        return Ok(());
     }
+    Err(Fault::new(FaultKind::Charset, "texts to search for are US-ASCII or UTF-8"))
 }
 
 impl Key {

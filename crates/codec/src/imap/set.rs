@@ -343,9 +343,9 @@ impl fmt::Display for Ranges {
             if index > 0 {
                 f.write_str(",")?;
             }
-            match from == to {
-                true => write!(f, "{from}")?,
-                false => write!(f, "{from}:{to}")?,
+            write!(f, "{from}")?;
+            if from != to {
+                write!(f, ":{to}")?;
             }
         }
         Ok(())

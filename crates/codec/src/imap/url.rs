@@ -34,12 +34,11 @@ impl MessageUrl {
             path = rest;
         }
         // `mailbox;UIDVALIDITY=n/;UID=n/;SECTION=s/;PARTIAL=p`, where the mailbox may have slashes.
-        let (mailbox, rest) = match strip_prefix(path, ";UID=") {
-            Some(rest) => (None, rest),
-            None => {
-                let at = find(path, "/;UID=")?;
-                (Some(path.get(..at)?), path.get(at + 6..)?)
-            }
+        let (mailbox, rest) = if let Some(rest) = strip_prefix(path, ";UID=") {
+            (None, rest)
+        } else {
+            let at = find(path, "/;UID=")?;
+            (Some(path.get(..at)?), path.get(at + 6..)?)
         };
         if let Some(mailbox) = mailbox {
             let (name, validity) = match find(mailbox, ";UIDVALIDITY=") {

@@ -1,4 +1,4 @@
-//! Modified UTF-7, RFC 3501 section 5.1.3: names of mailboxes on the wire of IMAP4rev1.
+//! Modified UTF-7, RFC 3501 section 5.1.3: names of mailboxes on the wire of `IMAP4rev1`.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 

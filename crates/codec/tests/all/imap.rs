@@ -235,8 +235,8 @@ proptest! {
     fn p07_ranges_are_sets(left in proptest::collection::vec(1_u32..60, 0..40),
                            right in proptest::collection::vec(1_u32..60, 0..40)) {
         let (mut a, mut b) = (Ranges::default(), Ranges::default());
-        left.iter().for_each(|number| a.insert(*number));
-        right.iter().for_each(|number| b.insert(*number));
+        for number in &left { a.insert(*number); }
+        for number in &right { b.insert(*number); }
         let (left, right) = (model(&left), model(&right));
         prop_assert_eq!(a.iter().collect::<Vec<_>>(), left.clone());
         prop_assert_eq!(a.len() as usize, left.len());
