@@ -37,6 +37,7 @@ impl Box {
             rights: mailbox.rights,
             uids: Ranges::EMPTY,
             gone: Ranges::EMPTY,
+            uidnext: view.uidnext,
             seq: view.seq,
             saved: Ranges::EMPTY,
             keywords: Vec::new(),

@@ -114,8 +114,12 @@ transcripts! {
     p07_a_session_logs_in_and_out = "session";
     p07_mailboxes_are_made_renamed_and_removed = "mailboxes";
     p07_list_tells_what_is_asked = "list";
+    p07_messages_are_appended_stored_and_expunged = "messages";
+    p07_two_clients_see_each_others_changes = "two_clients";
     p07_idle_pushes_new_mail = "idle";
+    p07_condstore_tells_modseqs = "condstore";
     p07_qresync_resynchronises = "qresync";
+    p07_searches_return_what_is_asked = "esearch";
     p07_messages_move_and_copy_with_their_uids = "move";
     p07_messages_are_put_together = "append";
     p07_replace_puts_the_new_one_first = "replace";
@@ -124,5 +128,9 @@ transcripts! {
     p07_annotations_are_kept = "metadata";
     p07_notify_tells_of_other_mailboxes = "notify";
     p07_names_are_utf7_or_utf8 = "utf8";
+    p07_uidonly_has_no_numbers = "uidonly";
+    p07_rev2_answers_its_own_way = "rev2";
     p07_broken_commands_are_bad = "faults";
+    p07_sort_and_thread_order_messages = "sort";
+    p07_ids_previews_and_dates_are_told = "objectid";
 }
