@@ -65,6 +65,7 @@ impl<'c> Doors<'c> {
     /// `Unavailable` when an address cannot be listened on, `Invalid` for one with TLS where there is no certificate.
     pub async fn open(mut self, metrics: &mut Metrics, tasks: &mut JoinSet<Result<()>>) -> Result<Open> {
         self.smtp(tasks).await?;
+        self.imap(tasks).await?;
         self.others(tasks).await?;
         let counters = std::mem::take(&mut self.counters);
         metrics.add(move |figures| counters.iter().for_each(|door| door.measure(figures)));
@@ -105,6 +106,20 @@ impl<'c> Doors<'c> {
         };
         let authenticator = (profile == Profile::Submission).then(|| self.authenticator.clone());
         Inbound::new(profile, settings, self.mail.clone(), &self.ctx, authenticator, self.tls.clone(), checks)
+    }
+
+    async fn imap(&mut self, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+        let keys = &self.config.imap;
+        let options = imap::Options {
+            tls: self.tls.clone(),
+            plain_from_loopback: self.config.mail.plain_logins_from_loopback,
+        };
+        let door = imap::Imap::new(self.mail.clone(), self.authenticator.clone(), self.ctx.clone(), options);
+        let listens = [
+            ("imap", "imap.listen", &keys.listen, false),
+            ("imaps", "imap.tls_listen", &keys.tls_listen, true),
+        ];
+        self.listen(door, &listens, tasks).await
     }
 
     /// POP3 and ManageSieve.

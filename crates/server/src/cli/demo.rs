@@ -62,8 +62,12 @@ pub fn run(session: &mut Session, arguments: &Arguments) -> Result<(), Failure> 
 /// Doors on the ports from the first one on, all on the loopback address. Passwords may come in clear there: nobody else
 /// hears them.
 fn open_doors(config: &mut Config, arguments: &Arguments) {
-    let port =
-        |number| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), arguments.port_base.saturating_add(number));
+    // From 0 on, each door takes a port that is free.
+    let base = arguments.port_base;
+    let port = |number| {
+        let port = if base == 0 { 0 } else { base.saturating_add(number) };
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+    };
     let listens = |number| Listens(vec![port(number)]);
     config.http.listen = port(0);
     config.lmtp.listen = listens(1);

@@ -12,5 +12,6 @@ mod administration;
 mod check;
 mod configuration;
 mod demo;
+mod durability;
 mod serving;
 mod world;
