@@ -17,10 +17,9 @@ const ANSWER_BYTES: usize = 1 << 20;
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
     action: String,
-    #[serde(default)]
-    score: f64,
-    #[serde(default)]
-    required_score: f64,
+    score: Option<f64>,
+    /// None, or null, where no action has a score.
+    required_score: Option<f64>,
 }
 
 /// A client for a scanner on the own network.
@@ -77,8 +76,8 @@ impl Answer {
         let _ = write!(
             verdict.header,
             "X-Spam-Status: {flag}, score={:.2} required={:.2}\r\nX-Spam-Action: {}\r\n",
-            self.score,
-            self.required_score,
+            self.score.unwrap_or_default(),
+            self.required_score.unwrap_or_default(),
             header_text(&self.action)
         );
         match self.action.as_str() {

@@ -2,8 +2,9 @@
 
 use base::{Actor, OrganisationId, SessionId};
 use bytes::Bytes;
+use mail::flags::Keywords;
 use mail::queue::{Body, NewMessage, NewRecipient};
-use mail::{Incoming, Rcpt};
+use mail::{Append, Incoming, Rcpt, Role};
 
 use super::envelope::{Accepted, Envelope};
 use super::reply::{Reply, of_delivery, of_error};
@@ -56,7 +57,34 @@ impl Session {
         if self.door.profile == Profile::Lmtp {
             return replies;
         }
-        vec![one_of(replies)]
+        let reply = one_of(replies);
+        if reply.is_ok() && self.door.settings.sent_copy {
+            self.keep_copy(&ready).await;
+        }
+        vec![reply]
+    }
+
+    /// Puts what a person sent into its mailbox for sent mail. The message is on its way already: that it cannot be
+    /// kept is noted and no reason to send it again.
+    async fn keep_copy(&self, ready: &Ready) {
+        let Some(login) = &self.login else { return };
+        let copy = async {
+            self.door.mail.inbox(&login.ctx, login.account).await?;
+            let mailboxes = self.door.mail.mailboxes(&login.ctx, login.account).await?;
+            let Some(sent) = mailboxes.iter().find(|mailbox| mailbox.role == Some(Role::Sent)) else {
+                return Ok(());
+            };
+            let append = Append {
+                body: ready.message.clone(),
+                keywords: Keywords::parse(["\\Seen"])?,
+                received_at: None,
+            };
+            self.door.mail.append(&login.ctx, login.account, sent.id, vec![append]).await.map(|_| ())
+        };
+        let copied: base::Result<()> = copy.await;
+        if let Err(error) = copied {
+            tracing::warn!(%error, account = login.account.0, "what was sent could not be kept");
+        }
     }
 
     /// Puts trace fields before a message of another server, and verdicts of the checks.
@@ -205,7 +233,8 @@ impl Session {
         let mut outcomes = Vec::new();
         if !rcpts.is_empty() {
             let ctx = match &self.login {
-                Some(login) => login.ctx.clone(),
+                // The history names who sent it; that it arrives is no right of the sender's.
+                Some(login) => login.ctx.trusted(),
                 None => self.door.ctx.with_actor(Actor::system(), self.door.profile.door(), SessionId(0)),
             };
             let incoming = Incoming {

@@ -16,6 +16,8 @@ use super::session::Session;
 struct Answer {
     resolution: Resolution,
     posting: Posting,
+    /// Whose address it is, when it leads outside.
+    forwarder: Option<base::OrganisationId>,
 }
 
 impl Session {
@@ -144,7 +146,13 @@ impl Session {
                     }
                     _ => Posting::Accepted,
                 };
-                Ok(Answer { resolution, posting })
+                let forwarder = match (&resolution, address.domain()) {
+                    (Resolution::Found(found), Some(domain)) if !found.outside.is_empty() => {
+                        Some(directory::domains::organisation_for(tx, domain)?)
+                    }
+                    _ => None,
+                };
+                Ok(Answer { resolution, posting, forwarder })
             })
             .await
     }
@@ -190,8 +198,7 @@ impl Session {
         if let Some(reply) = self.greylist(&address).await {
             return reply;
         }
-        let forwarder = found.mailboxes.first().map(|mailbox| mailbox.organisation);
-        self.push(rcpt, address, found, forwarder)
+        self.push(rcpt, address, found, answer.forwarder)
     }
 
     /// Whether the sender has to come back later because it is not known.
