@@ -103,6 +103,22 @@ static MAIL_PROGRAMS: Need = Need {
         },
     },
 };
+static SWAKS: Need = Need {
+    name: "swaks",
+    why: "an independent client of SMTP, LMTP and submission",
+    source: Source::Debian {
+        packages: &["swaks", "libnet-ssleay-perl", "libauthen-sasl-perl"],
+        present: |places| places.program("swaks").is_some(),
+    },
+};
+static SCANNERS: Need = Need {
+    name: "Rspamd and clamd",
+    why: "what looks for spam and viruses is tested with the real scanners",
+    source: Source::Debian {
+        packages: &["rspamd", "clamav-daemon"],
+        present: |_| Path::new("/usr/bin/rspamd").is_file() && Path::new("/usr/sbin/clamd").is_file(),
+    },
+};
 static FUZZ: Need = Need {
     name: "cargo-fuzz",
     why: "it builds and runs the fuzz targets",
@@ -116,9 +132,11 @@ static FUZZ: Need = Need {
 };
 
 /// What `cargo xtask test` needs.
-pub static FOR_TESTS: &[&Need] = &[&POSTGRES, &POSTFIX, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS];
+pub static FOR_TESTS: &[&Need] =
+    &[&POSTGRES, &POSTFIX, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS];
 /// What a run of some tests, without the other checks, needs.
-pub static FOR_FILTERED_TESTS: &[&Need] = &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS];
+pub static FOR_FILTERED_TESTS: &[&Need] =
+    &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS];
 /// What measurements and the crash test need.
 pub static FOR_PROGRAMS: &[&Need] = &[&POSTGRES];
 /// What fuzzing needs.

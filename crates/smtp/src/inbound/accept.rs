@@ -129,11 +129,13 @@ impl Session {
         Ok(Ready { trace_bytes: 0, message: shaped.into(), junk: false })
     }
 
-    /// Queues the message for outside recipients.
+    /// Queues the message for outside recipients: what a person sends once, what is forwarded once a forwarder.
     async fn queue_outside(&self, envelope: &Envelope, ready: &Ready) -> Result<(), Reply> {
         let with_outside: Vec<&Accepted> =
             envelope.recipients.iter().filter(|accepted| !accepted.outside.is_empty()).collect();
-        let Some(first) = with_outside.first() else { return Ok(()) };
+        if with_outside.is_empty() {
+            return Ok(());
+        }
         let message = ready.message.slice(ready.trace_bytes.min(ready.message.len())..);
         for accepted in &with_outside {
             if accepted.forwarder.is_some()
@@ -142,26 +144,35 @@ impl Session {
                 return Err(Reply::new(554, "5.4.6", "the message goes round in circles"));
             }
         }
-        let organisation = match (&self.login, first.forwarder) {
-            (Some(login), _) => login.organisation,
-            (None, Some(organisation)) => organisation,
-            (None, None) => self.organisation_of(first).await?,
-        };
-        let new = self.outgoing(envelope, &with_outside, organisation, &message);
-        // What is forwarded says so, for whoever sends it back to us.
-        let message = match (&self.login, with_outside.as_slice()) {
-            (None, [only]) if only.forwarder.is_some() => {
-                let mut out = format!("Delivered-To: {}\r\n", only.address);
-                self.write_received(&mut out, envelope);
-                [out.as_bytes(), &message].concat().into()
+        if let Some(login) = &self.login {
+            let new = self.outgoing(envelope, &with_outside, login.organisation, &message);
+            return self.queue(message, new).await;
+        }
+        let (forwarded, direct): (Vec<_>, Vec<_>) =
+            with_outside.into_iter().partition(|accepted| accepted.forwarder.is_some());
+        for accepted in forwarded {
+            let Some(organisation) = accepted.forwarder else { continue };
+            let mut new = self.outgoing(envelope, &[accepted], organisation, &message);
+            // The forwarding domain answers for it by SPF, and a failure goes to whoever can mend it.
+            if !new.sender.is_empty() {
+                new.sender = accepted.address.to_string();
             }
-            (None, _) => {
-                let mut out = String::new();
-                self.write_received(&mut out, envelope);
-                [out.as_bytes(), &message].concat().into()
-            }
-            (Some(_), _) => message,
-        };
+            // Whoever sends it back to us is told by this.
+            let mut head = format!("Delivered-To: {}\r\n", accepted.address);
+            self.write_received(&mut head, envelope);
+            self.queue([head.as_bytes(), &message].concat().into(), new).await?;
+        }
+        if let Some(first) = direct.first() {
+            let organisation = self.organisation_of(first).await?;
+            let new = self.outgoing(envelope, &direct, organisation, &message);
+            let mut head = String::new();
+            self.write_received(&mut head, envelope);
+            self.queue([head.as_bytes(), &message].concat().into(), new).await?;
+        }
+        Ok(())
+    }
+
+    async fn queue(&self, message: Bytes, new: NewMessage) -> Result<(), Reply> {
         match self.door.mail.send(self.ctx(), message, new).await {
             Ok(_) => Ok(()),
             Err(error) => {

@@ -342,6 +342,24 @@ fn p01_recipients_are_answered_as_the_directory_says() {
             )
             .await;
         assert_eq!(queued(&world).await, [" -> far@elsewhere.example"], "an alias leads outside");
+        client
+            .play(
+                "C: MAIL FROM:<ada@example.org>
+                 S: 250
+                 C: RCPT TO:<outside@bench.test>
+                 S: 250
+                 C: DATA
+                 S: 354
+                 C: Subject: x
+                 C:
+                 C: .
+                 S: 250",
+            )
+            .await;
+        assert!(
+            queued(&world).await.contains(&"outside@bench.test -> far@elsewhere.example".to_owned()),
+            "the forwarding address answers for it"
+        );
         assert_eq!(inbox(&world, &world.people[0]).await.len(), 1);
     });
 }
