@@ -36,12 +36,24 @@ pub fn settings(trusted: bool) -> Settings {
 impl Door {
     /// Opens a listener.
     pub async fn open(world: &World, profile: Profile, settings: Settings, checks: Option<Checks>) -> Self {
-        Self::open_with(world, profile, settings, checks, false).await
+        Self::open_with(world, profile, settings, checks, false, &world.ctx()).await
     }
 
     /// The same, with TLS from the first byte on.
     pub async fn open_tls(world: &World, profile: Profile, settings: Settings) -> Self {
-        Self::open_with(world, profile, settings, None, true).await
+        Self::open_with(world, profile, settings, None, true, &world.ctx()).await
+    }
+
+    /// The same in clear, with other limits.
+    pub async fn open_limited(
+        world: &World,
+        profile: Profile,
+        settings: Settings,
+        limits: base::Limits,
+    ) -> Self {
+        let mut ctx = world.ctx();
+        ctx.limits = Arc::new(limits);
+        Self::open_with(world, profile, settings, None, false, &ctx).await
     }
 
     async fn open_with(
@@ -50,15 +62,15 @@ impl Door {
         settings: Settings,
         checks: Option<Checks>,
         implicit: bool,
+        ctx: &base::Ctx,
     ) -> Self {
         let (tls, connector) = certificate();
-        let ctx = world.ctx();
         let authenticator = Authenticator::new(world.directory.clone(), ctx.clone(), Some(tls.clone()));
         let inbound = Inbound::new(
             profile,
             settings,
             world.mail.clone(),
-            &ctx,
+            ctx,
             Some(authenticator),
             Some(tls.clone()),
             checks,

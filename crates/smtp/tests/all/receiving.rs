@@ -6,8 +6,6 @@ use directory::states::{Transition, apply};
 use directory::{aliases, groups, people};
 use mail::{Columns, Role};
 use smtp::{Profile, Settings};
-use store::sql::Dialect;
-use testkit::engines::Engine;
 use testkit::mail::{Person, World, both, embedded};
 
 use crate::client::{Door, settings};
@@ -532,21 +530,18 @@ fn p01_a_network_that_may_relay_reaches_outside_addresses() {
     });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn p01_a_network_may_hand_over_so_much_in_an_hour() {
-    let limits = base::Limits { smtp_messages_per_address_hour: 2, ..base::Limits::default() };
-    let parts = testkit::mail::parts();
-    let engine = Engine::with_limits(Dialect::Sqlite, &parts, Some(kernel::on_lock), limits).await;
-    let world = World::over(engine, 1).await;
-    let door = smtp(&world).await;
-    let mut client = door.client().await;
-    client.ask("HELO a.example").await;
-    for code in ["250", "250", "450 4.7.1"] {
-        assert!(client.ask("MAIL FROM:<a@b.example>").await.starts_with(code));
-        client.ask("RSET").await;
-    }
-    world.engine.clock.advance_ms(3_600_001);
-    assert!(client.ask("MAIL FROM:<a@b.example>").await.starts_with("250"));
-    world.close().await;
-    world.engine.store.close().await;
+#[test]
+fn p01_a_network_may_hand_over_so_much_in_an_hour() {
+    embedded(1, |world| async move {
+        let limits = base::Limits { smtp_messages_per_address_hour: 2, ..base::Limits::default() };
+        let door = Door::open_limited(&world, Profile::Smtp, settings(false), limits).await;
+        let mut client = door.client().await;
+        client.ask("HELO a.example").await;
+        for code in ["250", "250", "450 4.7.1"] {
+            assert!(client.ask("MAIL FROM:<a@b.example>").await.starts_with(code));
+            client.ask("RSET").await;
+        }
+        world.engine.clock.advance_ms(3_600_001);
+        assert!(client.ask("MAIL FROM:<a@b.example>").await.starts_with("250"));
+    });
 }
