@@ -16,6 +16,7 @@ mod folder;
 mod key;
 mod logging;
 mod node;
+mod outbound;
 mod process;
 mod scanning;
 mod serve;

@@ -10,6 +10,7 @@ use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
 use kernel::Search;
 use mail::Mail;
+use smtp::outbound::Outbound;
 use store::{Blobs, params};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::doors::{self, Doors};
 use crate::folder::{self, Served};
 use crate::node::{self, Node};
-use crate::{bodies, certificates, figures, process};
+use crate::{bodies, certificates, figures, outbound, process};
 
 /// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
 pub struct Running {
@@ -31,6 +32,7 @@ pub struct Running {
     pub metrics: Option<SocketAddr>,
     /// The other doors, each with an address that it really has.
     pub doors: Vec<(&'static str, SocketAddr)>,
+    outbound: Option<Outbound>,
     node: Node,
     blobs: Blobs,
     search: Search,
@@ -137,6 +139,7 @@ async fn listen(
     let tls = certificates::open(config)?;
     let opening = Doors::new(config, &mail, &node.ctx, tls.clone());
     let mut open = opening.open(&mut metrics, &mut tasks).await?;
+    let outbound = outbound::start(config, &mail, &node.ctx).await?;
     let (metrics, health, stop) = (Arc::new(metrics), Arc::new(health), Stop::default());
     let options = Options {
         random: Random::system(),
@@ -184,6 +187,7 @@ async fn listen(
         mail_doors: open.stop,
         authenticator: open.authenticator,
         follow,
+        outbound,
         node,
         blobs,
         search,
@@ -238,6 +242,9 @@ impl Running {
         }
         if let Err(error) = self.authenticator.settle().await {
             tracing::warn!(?error, "the ends of sessions could not be written; they end by themselves");
+        }
+        if let Some(outbound) = self.outbound {
+            outbound.stop(self.drain_time).await;
         }
         self.chores.stop(self.drain_time).await;
         self.search.close().await;

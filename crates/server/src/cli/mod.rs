@@ -7,10 +7,12 @@ mod config;
 mod confirm;
 mod demo;
 mod directory;
+mod dkim;
 mod generate;
 mod migrate;
 mod output;
 mod progress;
+mod queue;
 mod serve;
 
 use std::path::PathBuf;
@@ -99,6 +101,12 @@ enum Command {
     Unit(directory::unit::Command),
     /// Tell who receives mail for an address
     Resolve(directory::resolve::Arguments),
+    /// Mail on its way to other servers
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// The keys that sign mail of a domain
+    #[command(subcommand)]
+    Dkim(dkim::Command),
     /// Tell who did what, and when
     Audit(audit::Arguments),
     /// Verify counters, hashes, references and histories
@@ -163,6 +171,8 @@ fn run(session: &mut Session, command: Command) -> Result<(), Failure> {
         Command::Cos(command) => directory::class::run(session, command),
         Command::Unit(command) => directory::unit::run(session, command),
         Command::Resolve(arguments) => directory::resolve::run(session, &arguments),
+        Command::Queue(command) => queue::run(session, command),
+        Command::Dkim(command) => dkim::run(session, command),
         Command::Audit(arguments) => audit::run(session, &arguments),
         Command::Check(arguments) => check::run(session, &arguments),
         Command::Backup(command) => backup::run(session, command),

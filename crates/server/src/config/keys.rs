@@ -228,6 +228,20 @@ keys! {
         seconds: u64 = 20, within(1..=300), "Seconds that a scanner may take.";
         greylisting: bool = false, any, "Whether senders that are not known have to come back before their mail is taken.";
     }
+    outbound: OutboundKeys = "outbound", "Mail to other servers." {
+        send: bool = true, any, "Whether this node sends what is queued.";
+        smarthost: String = String::new(), relay, "A relay that takes all mail to others: `host`, `host:port`, or either after `smtp://` (TLS when offered, port 25), `starttls://` (587), `smtps://` (465), `plain://` (no TLS) or `lmtp://` (24). With `starttls` and `smtps` its certificate is verified. Empty: mail goes to the servers of its domains.";
+        smarthost_user: String = String::new(), any, "The name to log in with at the smarthost, over verified TLS only. Empty: without a login.";
+        smarthost_password: Secret = Secret::default(), any, "The password to that name.";
+        transports: Words = Words::default(), transports, "Relays by domain, such as `example.org=smtp://10.0.0.7 .example.net=lmtp://127.0.0.1:2424`; a domain that begins with a dot stands for all below it.";
+        port: u64 = 25, within(1..=65_535), "The port of other mail servers.";
+        ipv6: bool = true, any, "Whether mail is sent over IPv6, too.";
+        dane: bool = true, any, "Whether TLS keys that are published by DNSSEC are insisted on (DANE, RFC 7672).";
+        mta_sts: bool = true, any, "Whether domains are asked for their policy about TLS (MTA-STS, RFC 8461).";
+        tls_reports_from: String = String::new(), any, "The address of ours that tells other domains once a day how TLS with them went (RFC 8460). Empty: nothing is told.";
+        name_servers: Listens = Listens::default(), any, "The name servers, such as `127.0.0.1:53`. Empty: those of the machine.";
+        authorities: PathBuf = PathBuf::new(), any, "A file with more certificate authorities (PEM) that other servers are trusted by, beside those of the system.";
+    }
     tls: TlsKeys = "tls", "Certificates of all doors." {
         certificates: PathBuf = PathBuf::from("tls"), not_empty, "The folder of the certificates: each a chain `NAME.crt` (or `NAME.pem`) beside its key `NAME.key`, both PEM. A client gets the one for the name it asks for, else the first by name. They are read again when a file changes and at SIGHUP; open connections stay.";
         self_made: bool = false, any, "Whether a certificate is made, signed by nobody, when the folder has none. For trying things out.";
@@ -257,6 +271,20 @@ fn within(range: std::ops::RangeInclusive<u64>) -> impl Fn(&u64) -> Result<(), S
             Err(format!("is {value}; write a number from {} to {}", range.start(), range.end()))
         }
     }
+}
+
+fn relay(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    smtp::outbound::Relay::parse(text).map(|_| ()).map_err(|error| error.rule().to_owned())
+}
+
+fn transports(all: &Words) -> Result<(), String> {
+    all.0.iter().try_for_each(|one| match one.split_once('=') {
+        Some((domain, to)) if !domain.is_empty() => relay(to),
+        _ => Err(format!("{one:?} is no transport; write domain=relay")),
+    })
 }
 
 fn not_empty(path: &Path) -> Result<(), String> {
