@@ -31,7 +31,8 @@ const EXPIRED: &str = "SELECT message_id, number FROM queue_recipient WHERE stat
 const GIVE_BACK: &str = "UPDATE queue_recipient SET state = 'waiting', lease_by = NULL, lease_until = NULL \
     WHERE message_id = $1 AND number = $2 AND state = 'sending'";
 const RELEASE: &str = "UPDATE queue_recipient SET state = 'waiting', attempts = attempts - 1, lease_by = NULL, \
-    lease_until = NULL WHERE message_id {in $1} AND state = 'sending' AND lease_by = $2";
+    lease_until = NULL WHERE message_id {in $1} AND state = 'sending' AND lease_by = $2 \
+    AND ($3 = '*' OR route = $3)";
 /// Leases of nodes that went away, taken back at a time.
 const EXPIRED_ROWS: i64 = 500;
 /// Paused destinations that are asked for.
@@ -133,13 +134,13 @@ impl Queue {
         self.0.write([], move |tx| tx.later(EXTEND, params![&messages, &node, until])).await
     }
 
-    /// Gives recipients of these messages back untried: the node is being stopped.
+    /// Gives recipients of these messages at a destination back untried, or with `*` at all destinations.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn release(&self, messages: Vec<i64>, lease: &Lease) -> Result<()> {
-        let node = lease.node.clone();
-        self.0.write([], move |tx| tx.later(RELEASE, params![&messages, &node])).await?;
+    pub async fn release(&self, messages: Vec<i64>, route: &str, lease: &Lease) -> Result<()> {
+        let (node, route) = (lease.node.clone(), route.to_owned());
+        self.0.write([], move |tx| tx.later(RELEASE, params![&messages, &node, &route])).await?;
         self.wake();
         Ok(())
     }

@@ -13,5 +13,6 @@ mod check;
 mod configuration;
 mod demo;
 mod durability;
+mod outgoing;
 mod serving;
 mod world;

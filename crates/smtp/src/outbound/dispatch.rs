@@ -19,6 +19,8 @@ const PAGE: i64 = 500;
 const LOOK_SHARE: u32 = 10;
 const LOOK_LEAST: Duration = Duration::from_millis(10);
 const WRITE_COUNTS: Duration = Duration::from_mins(1);
+/// How long a destination is left alone when our own database failed.
+const BROKEN_MS: i64 = 10_000;
 const REPORT: Duration = Duration::from_hours(1);
 
 /// What a worker and the dispatcher know of each other.
@@ -201,8 +203,8 @@ impl Dispatcher {
                 state.held_until = self.shared.ctx.now_ms().saturating_add(doubled);
             }
             Ended::Broken => {
-                let second = self.shared.ctx.now_ms() + 1_000;
-                state.held_until = state.held_until.max(second);
+                let soon = self.shared.ctx.now_ms() + BROKEN_MS;
+                state.held_until = state.held_until.max(soon);
             }
         }
     }

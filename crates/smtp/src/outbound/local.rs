@@ -9,6 +9,7 @@ use mail::{Incoming, Rcpt};
 
 use super::Shared;
 use super::settings::Relay;
+use super::worker::unreadable;
 
 /// Where a recipient is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Shared {
         for recipient in &claimed.recipients {
             let place = match self.resolve(&recipient.address).await? {
                 Resolution::NotOurs => Place::Away,
-                Resolution::Relay(host) => Place::Relay(Relay::parse(&host)?),
+                Resolution::Relay(host) => Relay::parse(&host).map_or(Place::Here, Place::Relay),
                 Resolution::Found(_) | Resolution::Refused(_) => Place::Here,
             };
             match places.iter_mut().find(|(known, _)| *known == place) {
@@ -60,7 +61,10 @@ impl Shared {
     /// Delivers into mailboxes here.
     pub(super) async fn deliver_here(&self, claimed: &Claimed) -> Result<Vec<Outcome>> {
         let size = u64::try_from(claimed.message.size).unwrap_or(0);
-        let body = self.body(claimed, size).await?;
+        let body = match self.body(claimed, size).await {
+            Ok(body) => body,
+            Err(error) => return Ok(unreadable(claimed, &error)),
+        };
         let mut outcomes = Vec::with_capacity(claimed.recipients.len());
         for recipient in &claimed.recipients {
             let (verdict, reply) = self.deliver_one(claimed, recipient, &body).await?;
@@ -84,7 +88,7 @@ impl Shared {
                 return Ok((Verdict::Failed, reply("5.1.1", "there is no such address here")));
             }
             Resolution::Relay(_) | Resolution::NotOurs => {
-                return Ok((Verdict::Deferred, reply("4.3.5", "the domain has just changed")));
+                return Ok((Verdict::Deferred, reply("4.3.5", "the other server of the domain cannot be used")));
             }
         };
         if !found.outside.is_empty() {

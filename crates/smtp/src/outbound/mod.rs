@@ -11,6 +11,7 @@ mod dispatch;
 mod dns;
 mod line;
 mod local;
+mod offers;
 mod report;
 mod route;
 mod session;
@@ -159,7 +160,7 @@ impl Outbound {
         }
         let held = self.shared.held();
         if !held.is_empty()
-            && let Err(error) = self.shared.queue.release(held, &self.shared.lease).await
+            && let Err(error) = self.shared.queue.release(held, "*", &self.shared.lease).await
         {
             tracing::warn!(?error, "mail that was being sent could not be given back; its leases run out");
         }

@@ -11,6 +11,7 @@ use mail::queue::{Claimed, Outcome, Recipient, Reply, Verdict};
 use rustls::ClientConfig;
 
 use super::line::{Answer, Broken, Line};
+use super::offers::Offers;
 use super::settings::{Login, Protocol};
 use super::tls::server_name;
 
@@ -49,51 +50,6 @@ pub(super) enum TlsFate {
     Worked,
     /// The result type.
     Failed(&'static str),
-}
-
-/// What the server offers (RFC 1869).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Offers {
-    starttls: bool,
-    pipelining: bool,
-    eight_bit: bool,
-    utf8: bool,
-    dsn: bool,
-    require_tls: bool,
-    size: Option<i64>,
-    has_size: bool,
-    plain: bool,
-    login: bool,
-}
-
-impl Offers {
-    fn read(answer: &Answer) -> Self {
-        let mut offers = Self::default();
-        for line in answer.lines.iter().skip(1) {
-            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
-            let Some(name) = words.next() else { continue };
-            match name.to_ascii_uppercase().as_str() {
-                "STARTTLS" => offers.starttls = true,
-                "PIPELINING" => offers.pipelining = true,
-                "8BITMIME" => offers.eight_bit = true,
-                "SMTPUTF8" => offers.utf8 = true,
-                "DSN" => offers.dsn = true,
-                "REQUIRETLS" => offers.require_tls = true,
-                "SIZE" => {
-                    offers.has_size = true;
-                    offers.size = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0);
-                }
-                "AUTH" => {
-                    for word in words {
-                        offers.plain |= word.eq_ignore_ascii_case("PLAIN");
-                        offers.login |= word.eq_ignore_ascii_case("LOGIN");
-                    }
-                }
-                _ => {}
-            }
-        }
-        offers
-    }
 }
 
 /// Waits of a conversation.
@@ -589,16 +545,6 @@ fn xtext(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn offers_are_read_whatever_their_case() {
-        let lines = ["mx.test", "size 1000", "AUTH=PLAIN LOGIN", "StartTLS", "PIPELINING", "DSN", "8BITMIME"];
-        let answer = Answer { code: 250, lines: lines.map(str::to_owned).to_vec(), ..Answer::default() };
-        let offers = Offers::read(&answer);
-        assert_eq!(offers.size, Some(1_000));
-        assert!(offers.starttls && offers.pipelining && offers.dsn && offers.eight_bit && !offers.utf8);
-        assert!(offers.plain && offers.login);
-    }
 
     #[test]
     fn xtext_hides_what_is_special() {

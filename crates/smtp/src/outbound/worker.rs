@@ -17,6 +17,9 @@ use super::session::{Session, Target, TlsFate, Unusable};
 /// Bytes of a message that are read at a time.
 const READ_BYTES: u64 = 16 << 20;
 
+/// Attempts to note what became of mail while the database is away.
+const NOTE_ATTEMPTS: u32 = 8;
+
 /// How a worker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -67,17 +70,18 @@ async fn work(
         claimed.iter().for_each(|claimed| shared.hold(claimed.message.id));
         let mut down: Option<Reply> = None;
         let mut broken = None;
+        let mut untried = Vec::new();
         for one in &claimed {
-            if broken.is_none()
-                && let Err(error) = send_one(shared, one, session, &mut down).await
-            {
+            if broken.is_some() {
+                untried.push(one.message.id);
+            } else if let Err(error) = send_one(shared, one, session, &mut down).await {
                 broken = Some(error);
             }
             shared.let_go(one.message.id);
         }
         if let Some(error) = broken {
-            let ids = claimed.iter().map(|claimed| claimed.message.id).collect();
-            shared.queue.release(ids, &shared.lease).await?;
+            // The one that broke may have been sent: it stays leased until its lease runs out.
+            shared.queue.release(untried, name, &shared.lease).await?;
             return Err(error);
         }
         if down.is_some() {
@@ -130,15 +134,29 @@ async fn send_one(
             "mail was tried"
         );
     }
+    note(shared, claimed, &outcomes).await
+}
+
+/// Notes what became of recipients. What was sent and is not noted would be sent again: so this is tried for a while.
+async fn note(shared: &Shared, claimed: &Claimed, outcomes: &[Outcome]) -> Result<()> {
     let by = (&shared.lease, &shared.reporter);
-    let settled = shared.queue.settle(&shared.ctx, shared.mail.blobs(), claimed, outcomes, by).await;
-    match settled {
-        // Removed by an administrator, or taken over: someone else has the say.
-        Err(error) if error.meaning() == base::Meaning::Conflict => {
-            tracing::warn!(message = claimed.message.id, %error, "what became of mail could not be noted");
-            Ok(())
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let outcomes = outcomes.to_vec();
+        match shared.queue.settle(&shared.ctx, shared.mail.blobs(), claimed, outcomes, by).await {
+            Ok(_) => return Ok(()),
+            // Removed by an administrator, or taken over: someone else has the say.
+            Err(error) if error.meaning() == base::Meaning::Conflict => {
+                tracing::warn!(message = claimed.message.id, %error, "what became of mail could not be noted");
+                return Ok(());
+            }
+            Err(error) if attempt < NOTE_ATTEMPTS => {
+                tracing::warn!(message = claimed.message.id, ?error, "what became of mail is noted again");
+                tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+            }
+            Err(error) => return Err(error),
         }
-        done => done.map(|_| ()),
     }
 }
 
@@ -150,6 +168,12 @@ pub(super) fn all(claimed: &Claimed, verdict: Verdict, reply: &Reply) -> Vec<Out
         is_final: false,
     };
     claimed.recipients.iter().map(outcome).collect()
+}
+
+/// What becomes of a message that we cannot read: it must not stop the others.
+pub(super) fn unreadable(claimed: &Claimed, error: &base::Error) -> Vec<Outcome> {
+    tracing::error!(message = claimed.message.id, ?error, "queued mail cannot be read");
+    all(claimed, Verdict::Deferred, &Reply::local("4.3.0", "the message cannot be read here for now"))
 }
 
 /// A message with its signatures, and its place in memory.
@@ -167,7 +191,10 @@ async fn elsewhere(
     session: &mut Option<Session>,
     down: &mut Option<Reply>,
 ) -> Result<Vec<Outcome>> {
-    let loaded = load(shared, claimed).await?;
+    let loaded = match load(shared, claimed).await {
+        Ok(loaded) => loaded,
+        Err(error) => return Ok(unreadable(claimed, &error)),
+    };
     let parts: [&[u8]; 2] = [&loaded.signatures, &loaded.body];
     let most =
         usize::try_from(shared.ctx.limits.outbound_recipients_per_transaction).unwrap_or(usize::MAX).max(1);
