@@ -88,7 +88,10 @@ impl Shared {
                 return Ok((Verdict::Failed, reply("5.1.1", "there is no such address here")));
             }
             Resolution::Relay(_) | Resolution::NotOurs => {
-                return Ok((Verdict::Deferred, reply("4.3.5", "the other server of the domain cannot be used")));
+                return Ok((
+                    Verdict::Deferred,
+                    reply("4.3.5", "the other server of the domain cannot be used"),
+                ));
             }
         };
         if !found.outside.is_empty() {

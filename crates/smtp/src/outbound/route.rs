@@ -132,7 +132,15 @@ impl Shared {
             Trouble::NoName => never("5.4.4", format!("the host {host} has no address")),
             Trouble::NoAnswer => later("4.4.3", format!("the name servers of {host} do not answer")),
         };
-        let addresses = settings.dns.addresses(host, settings.ipv6).await.map_err(no_host)?;
+        let addresses = match (settings.dns.addresses(host, settings.ipv6).await, &plan.way) {
+            (Ok(addresses), _) => addresses,
+            (Err(trouble), Way::Domain(_)) => return Err(no_host(trouble)),
+            // A relay may have a name that only this machine knows.
+            (Err(trouble), Way::Relay(relay, _)) => match tokio::net::lookup_host((host, relay.port)).await {
+                Ok(found) => found.map(|address| address.ip()).collect(),
+                Err(_) => return Err(no_host(trouble)),
+            },
+        };
         let bound = |policy_type, text| Bound { policy_type, text };
         let (port, protocol, login, trust, bound, fallback) = match &plan.way {
             Way::Relay(relay, login) => {
