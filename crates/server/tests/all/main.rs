@@ -13,6 +13,5 @@ mod check;
 mod configuration;
 mod demo;
 mod durability;
-mod outgoing;
 mod serving;
 mod world;
