@@ -107,6 +107,56 @@ fn build_harness(places: &Places, harness: &Path, scratch: &Path) -> Result<Path
     Ok(target.join("release/mailload"))
 }
 
+/// A load on a server: the words of its calls, and what is to be measured with them.
+struct Calls<'m> {
+    mailload: &'m Path,
+    load: &'m Load,
+    lines: &'m mut Vec<Value>,
+}
+
+impl Calls<'_> {
+    fn call(&mut self, server: &Server, words: &str) -> Result<()> {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        self.lines.push(harness_call(self.mailload, server, &words)?);
+        Ok(())
+    }
+
+    /// Fills the mailboxes that the parts read: the first thousand people, eight large ones, one very large.
+    fn fill(&mut self, server: &Server) -> Result<()> {
+        let people = self.load.messages(1_000);
+        self.call(
+            server,
+            &format!("lmtp --first-user 1 --users {people} --count {people} --conc 4 --label fill"),
+        )?;
+        let many = self.load.messages(16_000);
+        self.call(server, &format!("lmtp --first-user 101 --users 8 --count {many} --conc 8 --label fill"))?;
+        let one = self.load.messages(10_000);
+        self.call(server, &format!("lmtp --first-user 201 --users 1 --count {one} --conc 8 --label fill"))
+    }
+
+    fn lmtp(&mut self, server: &Server, run: u32) -> Result<()> {
+        // Fresh people in every run.
+        let first = 250 + run * 50 + 1;
+        for (connections, count) in [(1, 1_500), (8, 5_000), (32, 5_000)] {
+            let count = self.load.messages(count);
+            let to = format!("--first-user {first} --users 50 --seed {run}{connections}");
+            self.call(server, &format!("lmtp {to} --count {count} --conc {connections}"))?;
+        }
+        Ok(())
+    }
+
+    fn idle(&mut self, server: &mut Server) -> Result<()> {
+        for connections in [1_000, 2_000, 10_000] {
+            let connections = self.load.messages(connections);
+            let words =
+                format!("idle --users 1000 --conns {connections} --pushes 40 --settle-s 6 --quiet-s 3");
+            self.call(server, &words)?;
+            server.restart()?;
+        }
+        Ok(())
+    }
+}
+
 fn measure(
     mailload: &Path,
     server: &mut Server,
@@ -115,133 +165,22 @@ fn measure(
     load: &Load,
     lines: &mut Vec<Value>,
 ) -> Result<()> {
-    // Fresh people in every run; the first thousand exist everywhere.
-    let fresh = (250 + run * 50 + 1).to_string();
-    let mut call = |server: &Server, words: &[&str]| -> Result<()> {
-        lines.push(harness_call(mailload, server, words)?);
-        Ok(())
-    };
+    let mut calls = Calls { mailload, load, lines };
     if run == 1 {
-        let first = load.messages(1_000);
-        call(
-            server,
-            &[
-                "lmtp",
-                "--first-user",
-                "1",
-                "--users",
-                &first,
-                "--count",
-                &first,
-                "--conc",
-                "4",
-                "--label",
-                "fill",
-            ],
-        )?;
-        let mailboxes = load.messages(16_000);
-        call(
-            server,
-            &[
-                "lmtp",
-                "--first-user",
-                "101",
-                "--users",
-                "8",
-                "--count",
-                &mailboxes,
-                "--conc",
-                "8",
-                "--label",
-                "fill",
-            ],
-        )?;
-        let large = load.messages(10_000);
-        call(
-            server,
-            &[
-                "lmtp",
-                "--first-user",
-                "201",
-                "--users",
-                "1",
-                "--count",
-                &large,
-                "--conc",
-                "8",
-                "--label",
-                "fill",
-            ],
-        )?;
+        calls.fill(server)?;
     }
     for part in parts {
         match *part {
-            "lmtp" => {
-                for (connections, count) in [("1", 1_500), ("8", 5_000), ("32", 5_000)] {
-                    let (count, seed) = (load.messages(count), format!("{run}{connections}"));
-                    let words = ["--users", "50", "--count", &count, "--conc", connections, "--seed", &seed];
-                    call(server, &[&["lmtp", "--first-user", &fresh][..], &words].concat())?;
-                }
-            }
+            "lmtp" => calls.lmtp(server, run)?,
             "session" => {
-                for (clients, rounds) in [("1", "4"), ("8", "3")] {
-                    call(
-                        server,
-                        &[
-                            "imap-session",
-                            "--first-user",
-                            "101",
-                            "--users",
-                            "8",
-                            "--conc",
-                            clients,
-                            "--rounds",
-                            rounds,
-                        ],
-                    )?;
-                }
+                calls.call(server, "imap-session --first-user 101 --users 8 --conc 1 --rounds 4")?;
+                calls.call(server, "imap-session --first-user 101 --users 8 --conc 8 --rounds 3")?;
             }
-            "sync" => call(server, &["sync", "--first-user", "201", "--users", "1", "--rounds", "3"])?,
-            "idle" => {
-                for connections in [1_000, 2_000, 10_000] {
-                    let connections = load.messages(connections);
-                    call(
-                        server,
-                        &[
-                            "idle",
-                            "--users",
-                            "1000",
-                            "--conns",
-                            &connections,
-                            "--pushes",
-                            "40",
-                            "--settle-s",
-                            "6",
-                            "--quiet-s",
-                            "3",
-                        ],
-                    )?;
-                    server.restart()?;
-                }
-            }
+            "sync" => calls.call(server, "sync --first-user 201 --users 1 --rounds 3")?,
+            "idle" => calls.idle(server)?,
             "disk" if run == 1 => {
-                let data = server.data.clone();
-                call(
-                    server,
-                    &[
-                        "disk",
-                        "--data-dir",
-                        &data,
-                        "--first-user",
-                        "901",
-                        "--users",
-                        "50",
-                        "--count",
-                        "1000",
-                        "--identical",
-                        "50",
-                    ],
-                )?;
+                let words = "disk --first-user 901 --users 50 --count 1000 --identical 50 --data-dir";
+                calls.call(server, &format!("{words} {}", server.data))?;
             }
             "disk" => {}
             other => bail!("'{other}' is no part; choose from lmtp, session, sync, idle, disk"),
