@@ -319,17 +319,16 @@ impl Pen<'_> {
         out: &mut Out<'_>,
     ) -> Result<()> {
         let Some(row) = self.row else { return Ok(()) };
-        let mut found = match section::kept_fields(section, row) {
-            Some(found) => found,
-            None => {
-                let Some(range) = section::range_of(section, row, self.structure()) else {
-                    out.text("NIL");
-                    return Ok(());
-                };
-                let header = self.octets(range).await?;
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                fields::select_in(&header, &names, !not)
-            }
+        let mut found = if let Some(found) = section::kept_fields(section, row) {
+            found
+        } else {
+            let Some(range) = section::range_of(section, row, self.structure()) else {
+                out.text("NIL");
+                return Ok(());
+            };
+            let header = self.octets(range).await?;
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            fields::select_in(&header, &names, !not)
         };
         found.extend_from_slice(b"\r\n");
         literal(&mut out.bytes, binary::cut(&found, partial));

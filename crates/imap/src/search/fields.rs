@@ -17,7 +17,7 @@ impl Asked<'_> {
         let Some(field) = Field::named(name) else { return self.rare(name, &needle, within).await };
         let digest = self.digest().await?;
         let arena = digest.field(field);
-        let mut held = vec![false; 0];
+        let mut held = Vec::new();
         for place in arena.holding(&needle) {
             if held.len() <= place {
                 held.resize(place + 1, false);
@@ -26,9 +26,9 @@ impl Asked<'_> {
                 *slot = true;
             }
         }
-        self.each(within, |entry| {
+        Ok(self.each(within, |entry| {
             digest.place(entry.content).and_then(|place| held.get(place)).copied().unwrap_or(false)
-        })
+        }))
     }
 
     /// A field that is not kept in memory.

@@ -81,7 +81,7 @@ fn cost(key: &Key) -> u8 {
     }
 }
 
-impl<'a> Asked<'a> {
+impl Asked<'_> {
     async fn digest(&self) -> Result<&Arc<Digest>> {
         let make = || self.look.mail.digest(self.look.ctx, self.look.view);
         Ok(self.digest.get_or_try_init(make).await?)
@@ -123,37 +123,37 @@ impl<'a> Asked<'a> {
             Key::Date(DateField::Saved, compare, day) => self.saved(*compare, *day, within).await,
             Key::Date(DateField::Sent, compare, day) => {
                 let digest = self.digest().await?;
-                self.each(within, |entry| {
+                Ok(self.each(within, |entry| {
                     let known = digest.place(entry.content).and_then(|place| digest.at(place));
                     known
                         .and_then(|known| known.sent_day)
                         .is_some_and(|sent| compared(Day(sent), *compare, *day))
-                })
+                }))
             }
             Key::ThreadId(id) => {
                 let Some(thread) = number(id, 'T') else { return Ok(Bits::none(self.entries.len())) };
                 let digest = self.digest().await?;
-                self.each(within, |entry| {
+                Ok(self.each(within, |entry| {
                     let known = digest.place(entry.content).and_then(|place| digest.at(place));
                     known.is_some_and(|known| known.thread == thread)
-                })
+                }))
             }
-            Key::Sequence(numbers) => self.numbers(numbers, false, within),
-            Key::Uid(numbers) => self.numbers(numbers, true, within),
-            key => self.simple(key, within),
+            Key::Sequence(numbers) => Ok(self.numbers(numbers, false, within)),
+            Key::Uid(numbers) => Ok(self.numbers(numbers, true, within)),
+            key => Ok(self.simple(key, within)),
         }
     }
 
-    fn each(&self, within: &Bits, test: impl Fn(&Entry) -> bool) -> Result<Bits> {
-        Ok(within.filter(|at| self.entries.get(at).is_some_and(|entry| test(entry))))
+    fn each(&self, within: &Bits, test: impl Fn(&Entry) -> bool) -> Bits {
+        within.filter(|at| self.entries.get(at).is_some_and(|entry| test(entry)))
     }
 
     /// Keys that the view answers.
-    fn simple(&self, key: &Key, within: &Bits) -> Result<Bits> {
+    fn simple(&self, key: &Key, within: &Bits) -> Bits {
         let now_ms = self.look.ctx.now_ms();
         let earliest = |seconds: &u32| now_ms.saturating_sub(i64::from(*seconds).saturating_mul(1_000));
         match key {
-            Key::All | Key::SaveDateSupported => Ok(within.clone()),
+            Key::All | Key::SaveDateSupported => within.clone(),
             Key::Flag(name, set) => match NAMED.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)) {
                 Some((bit, _)) => self.each(within, |entry| (entry.flags & bit != 0) == *set),
                 None => self.each(within, |entry| {
@@ -171,13 +171,13 @@ impl<'a> Asked<'a> {
             Key::Younger(seconds) => self.each(within, |entry| entry.received_at >= earliest(seconds)),
             Key::EmailId(id) => match number(id, 'M') {
                 Some(object) => self.each(within, |entry| entry.object == object),
-                None => Ok(Bits::none(self.entries.len())),
+                None => Bits::none(self.entries.len()),
             },
-            _ => Ok(Bits::none(self.entries.len())),
+            _ => Bits::none(self.entries.len()),
         }
     }
 
-    fn numbers(&self, numbers: &Numbers, uid: bool, within: &Bits) -> Result<Bits> {
+    fn numbers(&self, numbers: &Numbers, uid: bool, within: &Bits) -> Bits {
         let selected = self.look.selected;
         let uids = match numbers {
             Numbers::Saved => selected.saved.clone(),
@@ -193,11 +193,11 @@ impl<'a> Asked<'a> {
         let (account, mailbox) = (self.look.selected.account, self.look.selected.mailbox);
         let mut saved = self.look.mail.saved_at(self.look.ctx, account, mailbox, uids).await?;
         saved.sort_unstable();
-        self.each(within, |entry| {
+        Ok(self.each(within, |entry| {
             let at =
                 saved.binary_search_by_key(&entry.uid, |(uid, _)| *uid).ok().and_then(|at| saved.get(at));
             at.is_some_and(|(_, at_ms)| compared(Day::of_ms(*at_ms), compare, day))
-        })
+        }))
     }
 }
 

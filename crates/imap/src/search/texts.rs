@@ -17,6 +17,6 @@ impl Asked<'_> {
             .collect();
         let look = &self.look;
         let held = look.mail.holding(look.ctx, look.view, &among, text, body_only).await?;
-        self.each(within, |entry| held.binary_search(&entry.content).is_ok())
+        Ok(self.each(within, |entry| held.binary_search(&entry.content).is_ok()))
     }
 }

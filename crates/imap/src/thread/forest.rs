@@ -108,13 +108,12 @@ impl<'l> Forest<'l> {
             };
             let mut last = NONE;
             for id in letter.refs {
-                let node = match by_id.get(id) {
-                    Some(node) => *node,
-                    None => {
-                        let node = self.node(None);
-                        by_id.insert(*id, node);
-                        node
-                    }
+                let node = if let Some(node) = by_id.get(id) {
+                    *node
+                } else {
+                    let node = self.node(None);
+                    by_id.insert(*id, node);
+                    node
                 };
                 // Existing links stay, and there is no loop.
                 if last != NONE && self.parent_of(node) == NONE && !self.is_below(last, node) {
@@ -144,7 +143,7 @@ impl<'l> Forest<'l> {
     }
 
     /// All nodes, each before those below it.
-    fn from_above(&self) -> Vec<usize> {
+    fn top_down(&self) -> Vec<usize> {
         let mut order = Vec::with_capacity(self.message.len());
         let mut waiting = self.roots.clone();
         while let Some(node) = waiting.pop() {
@@ -180,7 +179,7 @@ impl<'l> Forest<'l> {
 
     /// Step 3: dummies go, and what is below them moves up; but a dummy keeps several at the top together.
     fn prune(&mut self) {
-        for node in self.from_above().into_iter().rev() {
+        for node in self.top_down().into_iter().rev() {
             if self.below_of(node).iter().any(|below| self.is_dummy(*below)) {
                 let mut kept = Vec::new();
                 for below in self.take_below(node) {
@@ -303,7 +302,7 @@ impl<'l> Forest<'l> {
 
     /// Step 6: all siblings by date.
     fn sort_all(&mut self) {
-        for node in self.from_above().into_iter().rev() {
+        for node in self.top_down().into_iter().rev() {
             if self.below_of(node).len() > 1 {
                 self.sort_below(node);
             }
@@ -317,7 +316,7 @@ impl<'l> Forest<'l> {
     fn sort_by_newest(&mut self) {
         let mut newest = vec![i64::MIN; self.message.len()];
         let place_of = |forest: &Self, node: usize| forest.message.get(node).copied().flatten();
-        for node in self.from_above().into_iter().rev() {
+        for node in self.top_down().into_iter().rev() {
             let own = place_of(self, node).and_then(|message| self.letters.get(message));
             let below = self.below_of(node).iter().filter_map(|below| newest.get(*below)).copied().max();
             let latest = own.map(|letter| letter.received_ms).max(below).unwrap_or(i64::MIN);

@@ -15,4 +15,5 @@ mod house;
 mod searching;
 mod sorting;
 mod threading;
+mod timing;
 mod transcripts;

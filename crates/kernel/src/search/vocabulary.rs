@@ -129,7 +129,9 @@ impl Vocabulary {
             let since = since.unwrap_or(Seq(0));
             let (seq, new) = store.read(move |tx| read(tx, dialect, account, since)).await?;
             let words = held.entry(key).or_default();
-            new.iter().for_each(|word| words.add(word));
+            for word in &new {
+                words.add(word);
+            }
             words.seq = seq;
         }
         if let Some(words) = held.get_mut(&key) {

@@ -1,5 +1,7 @@
 //! `BODYSTRUCTURE` and `BODY` from the tree of parts (RFC 9051 section 7.5.2, RFC 3501 section 7.4.2).
 
+use std::fmt::Write as _;
+
 use super::envelope::{EMPTY, push_nstring, push_string};
 use super::structure::{Form, Parameter, Part, Structure};
 
@@ -56,6 +58,7 @@ fn push_extension(out: &mut String, part: &Part) {
     push_nstring(out, part.location.as_deref());
 }
 
+// Writing into a String does not fail.
 fn push_part(out: &mut String, structure: &Structure, index: usize, extended: bool, level: usize) {
     let Some(part) = structure.parts.get(index) else { return };
     out.push('(');
@@ -90,12 +93,12 @@ fn push_part(out: &mut String, structure: &Structure, index: usize, extended: bo
     }
     out.push(' ');
     push_string(out, &part.encoding);
-    out.push_str(&format!(" {}", part.size()));
+    let _ = write!(out, " {}", part.size());
     if part.is_message() {
         push_message(out, structure, index, extended, level);
-        out.push_str(&format!(" {}", part.lines));
+        let _ = write!(out, " {}", part.lines);
     } else if part.is("text", None) {
-        out.push_str(&format!(" {}", part.lines));
+        let _ = write!(out, " {}", part.lines);
     }
     if extended {
         out.push(' ');
@@ -122,7 +125,6 @@ fn push_message(out: &mut String, structure: &Structure, index: usize, extended:
 
 fn push_text_leaf(out: &mut String, size: usize, lines: usize, extended: bool) {
     let more = if extended { " NIL NIL NIL NIL" } else { "" };
-    out.push_str(&format!(
-        "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" {size} {lines}{more})"
-    ));
+    let _ =
+        write!(out, "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" {size} {lines}{more})");
 }

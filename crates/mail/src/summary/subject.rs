@@ -15,21 +15,21 @@ fn strip<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     if head.eq_ignore_ascii_case(prefix) { text.get(prefix.len()..) } else { None }
 }
 
-/// subj-blob = "[" *BLOBCHAR "]" *WSP
+/// `subj-blob = "[" *BLOBCHAR "]" *WSP`
 fn blob(text: &str) -> Option<&str> {
     let rest = text.strip_prefix('[')?;
     let end = rest.find(['[', ']'])?;
     rest.get(end..)?.strip_prefix(']').map(|rest| rest.trim_start_matches(' '))
 }
 
-/// subj-refwd = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"
+/// `subj-refwd = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"`
 fn refwd(text: &str) -> Option<&str> {
     let rest = strip(text, "re").or_else(|| strip(text, "fwd")).or_else(|| strip(text, "fw"))?;
     let rest = rest.trim_start_matches(' ');
     blob(rest).unwrap_or(rest).strip_prefix(':')
 }
 
-/// subj-leader = (*subj-blob subj-refwd) / WSP
+/// `subj-leader = (*subj-blob subj-refwd) / WSP`
 fn leader(text: &str) -> Option<&str> {
     let mut rest = text;
     loop {

@@ -229,7 +229,7 @@ fn p07_structures_as_they_are_met() {
 }
 
 #[test]
-fn b09_what_is_kept_of_a_message() {
+fn what_is_kept_of_a_message() {
     let message = crlf(
         "Return-Path: <a@b.example>
 Message-ID: <\"one\"@x.example>
