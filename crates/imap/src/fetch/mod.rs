@@ -127,7 +127,7 @@ async fn flush(
         rows.binary_search_by_key(&content, |row: &Row| row.content).ok().and_then(|at| rows.get(at))
     };
     let mut pieces = section::Pieces::default();
-    if plan.bodies {
+    if plan.ahead {
         pieces = section::read(look, plan, batch, row_of).await?;
     }
     for told in batch {

@@ -13,8 +13,10 @@ pub(crate) struct Plan {
     pub(crate) columns: Columns,
     /// The moments at which messages came into the mailbox.
     pub(crate) saved: bool,
-    /// Bytes of bodies may be needed.
+    /// Bytes of bodies are needed of every message.
     pub(crate) bodies: bool,
+    /// Something is to be made ready before messages are told of: parts, or bytes of a few bodies.
+    pub(crate) ahead: bool,
     /// What may need bytes of the body.
     pub(crate) sections: Vec<Bytes>,
 }
@@ -74,7 +76,7 @@ impl Plan {
             plan.sections.extend(Bytes::of(item));
         }
         // Envelopes and structures are nearly always in the row: what is missing is read when it shows.
-        plan.bodies |= plan.columns.envelope || plan.columns.structure || plan.columns.fields;
+        plan.ahead = plan.bodies || plan.columns.structure || plan.columns.fields;
         plan
     }
 

@@ -73,11 +73,22 @@ pub(crate) fn kept_fields(section: &Section, row: &Row) -> Option<Vec<u8>> {
     }
 }
 
+/// Whether [`kept_fields`] gives them.
+fn has_kept_fields(section: &Section, row: &Row) -> bool {
+    match &section.text {
+        SectionText::Fields { not: false, names } if section.part.is_empty() => {
+            let plain: Vec<&str> = names.iter().map(String::as_str).collect();
+            fields::all_kept(names) && fields::has_all(&row.fields, &plain)
+        }
+        _ => false,
+    }
+}
+
 /// The range that an item needs of a message, as far as rows do not answer it.
 fn needed(wanted: &Bytes, row: &Row, structure: Option<&Structure>) -> Option<Range<u64>> {
     match wanted {
         Bytes::Section(section, partial) => {
-            if kept_fields(section, row).is_some() {
+            if has_kept_fields(section, row) {
                 return None;
             }
             let range = range_of(section, row, structure)?;
