@@ -52,7 +52,10 @@ static POSTGRES: Need = Need {
 static POSTFIX: Need = Need {
     name: "Postfix",
     why: "mail is sent to and received from a mail server of others",
-    source: Source::Debian { packages: &["postfix"], present: has_postfix },
+    source: Source::Debian {
+        packages: &["postfix", "postfix-sqlite", "postfix-pgsql"],
+        present: has_postfix,
+    },
 };
 static CXX: Need = Need {
     name: "a C++ compiler",
@@ -197,7 +200,9 @@ fn is_installed(receipts: &str, package: &str, version: &str) -> bool {
 
 /// Its programs stand where an ordinary user's `PATH` does not lead.
 fn has_postfix(_: &Places) -> bool {
-    Path::new("/usr/sbin/postfix").is_file()
+    ["/usr/sbin/postfix", "/usr/lib/postfix/postfix-sqlite.so", "/usr/lib/postfix/postfix-pgsql.so"]
+        .iter()
+        .all(|path| Path::new(path).is_file())
 }
 
 fn has_postgres(places: &Places) -> bool {

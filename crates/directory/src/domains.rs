@@ -179,6 +179,15 @@ pub fn organisation_for(tx: &mut Read<'_>, name: &str) -> Result<OrganisationId>
     }
 }
 
+/// Whether mail is received for a domain; `name` in lower case.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_received_for(tx: &mut Read<'_>, name: &str) -> Result<bool> {
+    let found = tx.query_opt("SELECT 1 FROM postfix_domains WHERE name = $1", params![name], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
 /// The domain of that name, in whatever form it is written.
 ///
 /// # Errors

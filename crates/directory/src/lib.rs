@@ -45,7 +45,8 @@ const GROUND: &str = concat!(include_str!("../schema/directory.sql"), include_st
 pub const SCHEMA: &str = concat!(
     include_str!("../schema/directory.sql"),
     include_str!("../schema/by_sql.sql"),
-    include_str!("../schema/scram.sql")
+    include_str!("../schema/scram.sql"),
+    include_str!("../schema/postfix.sql")
 );
 
 /// The tables of the directory.
@@ -55,6 +56,7 @@ pub const PART: Part = Part {
     migrations: &[
         Migration { number: 1, name: "ground", text: GROUND },
         Migration { number: 2, name: "scram", text: include_str!("../schema/scram.sql") },
+        Migration { number: 3, name: "postfix", text: include_str!("../schema/postfix.sql") },
     ],
 };
 

@@ -7,6 +7,7 @@ mod bodies;
 mod certificates;
 mod chores;
 mod cli;
+mod clients;
 mod config;
 mod demo;
 mod doors;

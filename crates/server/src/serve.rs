@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::doors::{self, Doors};
 use crate::folder::{self, Served};
 use crate::node::{self, Node};
-use crate::{bodies, certificates, figures, outbound, process};
+use crate::{bodies, certificates, clients, figures, outbound, process};
 
 /// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
 pub struct Running {
@@ -103,7 +103,8 @@ impl Opened {
         process::measure(&mut metrics);
         figures::measure(&mut metrics, &self.node, chores.clone(), self.search.clone());
         let health = health(&self.node, bodies::place(config));
-        listen(config, metrics, health, Vec::new(), self, chores).await
+        let doors = vec![clients::mount(config, &self.node.directory)];
+        listen(config, metrics, health, doors, self, chores).await
     }
 }
 

@@ -195,6 +195,7 @@ keys! {
         proxies: Nets = Nets::default(), any, "Balancers: connections from there begin with a header of the PROXY protocol (version 1 or 2).";
         sent_copy: bool = false, any, "Whether what a person submits is put into its mailbox for sent mail. Most mail programs do so themselves.";
         postmaster: String = String::new(), any, "Who receives mail for `postmaster` without a domain. Empty: nobody.";
+        client_hosts: Words = Words::default(), any, "The host that mail programs of a domain are told, as `example.org=mail.example.org`, where it is not `mail.hostname`.";
         drain_seconds: u64 = 10, within(0..=600), "Seconds that connections may take to end when the server is stopped.";
     }
     smtp: SmtpKeys = "smtp", "Mail from other servers (RFC 5321)." {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::super::Session;
 use super::super::output::{Cell, Column};
 use super::{Assignment, Desk, fields};
+use crate::clients::{self, Record};
 use crate::failure::Failure;
 
 /// What to do with domains.
@@ -42,6 +43,11 @@ pub enum Command {
         /// Its name
         name: String,
     },
+    /// Print what is to be published in the DNS for a domain
+    Dns {
+        /// Its name
+        name: String,
+    },
     /// List the settings that there are
     Fields,
 }
@@ -54,6 +60,12 @@ const COLUMNS: [Column<Domain>; 3] = [
         title: "Alias of",
         cell: |domain| domain.alias_of.map_or(Cell::Nothing, Cell::Whole),
     },
+];
+
+const RECORDS: [Column<Record>; 3] = [
+    Column { key: "name", title: "Name", cell: |record| Cell::Text(format!("{}.", record.name)) },
+    Column { key: "type", title: "Type", cell: |record| Cell::Text(record.kind.to_owned()) },
+    Column { key: "text", title: "Text", cell: |record| Cell::Text(record.says.clone()) },
 ];
 
 /// Does it.
@@ -95,6 +107,11 @@ async fn at(desk: &Desk<'_>, command: Command) -> Result<(), Failure> {
             desk.session.confirm(&format!("Domain {name} is about to be removed."))?;
             desk.directory().edit(&desk.ctx, organisation, move |edit| domains::remove(edit, id)).await?;
             desk.done(&format!("Domain {name} is removed."), &json!({ "name": name, "removed": true }))
+        }
+        Command::Dns { name } => {
+            let domain = by_name(desk, organisation, &name).await?;
+            let records = clients::records(&desk.session.load()?.config, &domain.name)?;
+            desk.session.out.rows(&RECORDS, &records)
         }
         Command::Fields => Ok(()),
     }
