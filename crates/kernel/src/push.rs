@@ -266,8 +266,12 @@ impl Subscription {
         }
     }
 
-    /// A hint that is there already.
+    /// A hint that is there already. Whoever heard of a change by another subscription finds it here as well: a change
+    /// is put into all boxes under the lock of its account, and that is waited for.
     pub fn try_next(&mut self) -> Option<Push> {
+        for account in &self.accounts {
+            drop(self.hub.shard(*account));
+        }
         self.mailbox.take()
     }
 }
