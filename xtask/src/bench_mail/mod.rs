@@ -85,7 +85,8 @@ pub fn run(places: &Places, words: &[OsString]) -> Result<()> {
         }
     }
     let raw = scratch.join("mail.jsonl");
-    std::fs::write(&raw, lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(&raw, text.join("\n"))?;
     eprintln!("all that was measured: {}", raw.display());
     figures::print(&lines);
     Ok(())
