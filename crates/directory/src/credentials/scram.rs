@@ -40,10 +40,10 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of any length: the other arm is never used.
-    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
+    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&[0; 64].into()))
 }
 
-/// SASLprep as far as passwords that people type need it (RFC 4013 section 2): spaces are one kind of space,
+/// `SASLprep` as far as passwords that people type need it (RFC 4013 section 2): spaces are one kind of space,
 /// characters are composed alike.
 fn prepared(password: &str) -> String {
     password.chars().map(|character| if character.is_whitespace() { ' ' } else { character }).nfkc().collect()

@@ -45,6 +45,7 @@ async fn world(connections: u64, health: Health, token: &str) -> World {
         header_time: Duration::from_millis(400),
         drain_time: Duration::from_secs(5),
         metrics,
+        tls: None,
     };
     let stop = Stop::default();
     let served = tokio::spawn(serve(listener, site, bounds, stop.clone()));
