@@ -13,7 +13,7 @@ use hickory_server::Server;
 use hickory_server::dnssec::NxProofKind;
 use hickory_server::proto::dnssec::crypto::Ed25519SigningKey;
 use hickory_server::proto::dnssec::rdata::DNSKEY;
-use hickory_server::proto::dnssec::{DnssecSigner, PublicKey as _, SigningKey as _, TrustAnchors};
+use hickory_server::proto::dnssec::{DnssecSigner, SigningKey as _, TrustAnchors};
 use hickory_server::proto::rr::rdata::{SOA, TXT};
 use hickory_server::proto::rr::{LowerName, Name, RData, Record, RecordType};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};

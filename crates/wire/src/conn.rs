@@ -55,8 +55,8 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            read: Duration::from_secs(300),
-            write: Duration::from_secs(60),
+            read: Duration::from_mins(5),
+            write: Duration::from_mins(1),
             handshake: Duration::from_secs(30),
         }
     }

@@ -103,19 +103,16 @@ pub async fn serve<P: Protocol>(
         };
         number += 1;
         let is_proxy = listening.proxies.contains(peer.ip());
-        match listening.places.take((!is_proxy).then_some(peer.ip())) {
-            Some(place) => {
-                let (protocol, listening) = (protocol.clone(), listening.clone());
-                let registered = Registered::new(open.clone(), number);
-                tasks.spawn(async move {
-                    connection(stream, peer, is_proxy, &*protocol, listening, &registered.interrupt, place)
-                        .await;
-                });
-            }
-            None => {
-                tracing::debug!(%peer, protocol = protocol.name(), "refused a connection: too many are open");
-                tasks.spawn(refuse(stream, protocol.full()));
-            }
+        if let Some(place) = listening.places.take((!is_proxy).then_some(peer.ip())) {
+            let (protocol, listening) = (protocol.clone(), listening.clone());
+            let registered = Registered::new(open.clone(), number);
+            tasks.spawn(async move {
+                connection(stream, peer, is_proxy, &*protocol, listening, &registered.interrupt, place)
+                    .await;
+            });
+        } else {
+            tracing::debug!(%peer, protocol = protocol.name(), "refused a connection: too many are open");
+            tasks.spawn(refuse(stream, protocol.full()));
         }
     }
     drop(listener);
@@ -183,7 +180,7 @@ async fn connection<P: Protocol>(
     match begun {
         Ok((conn, _place)) => protocol.serve(conn).await,
         Err(fault) => {
-            tracing::debug!(%peer, protocol = protocol.name(), %fault, "a connection did not begin")
+            tracing::debug!(%peer, protocol = protocol.name(), %fault, "a connection did not begin");
         }
     }
 }
@@ -201,15 +198,12 @@ async fn begin<P: Protocol>(
         conn.read_proxy_header().await?;
         // The balancer's connection was counted in the total; from now on the client's address counts as well.
         drop(place);
-        match listening.places.take(Some(conn.peer().ip())) {
-            Some(taken) => place = taken,
-            None => {
-                if listening.implicit_tls.is_none() {
-                    conn.put(protocol.full());
-                }
-                conn.close().await;
-                return Err(Fault::Broken("too many connections"));
+        if let Some(taken) = listening.places.take(Some(conn.peer().ip())) { place = taken } else {
+            if listening.implicit_tls.is_none() {
+                conn.put(protocol.full());
             }
+            conn.close().await;
+            return Err(Fault::Broken("too many connections"));
         }
     }
     if let Some(source) = &listening.implicit_tls {

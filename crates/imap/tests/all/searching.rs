@@ -108,7 +108,7 @@ fn pick(random: &Random, from: &[&'static str]) -> &'static str {
 }
 
 fn sentence(random: &Random) -> String {
-    (0..1 + random.u64() % 4).map(|_| pick(random, WORDS)).collect::<Vec<_>>().join(" ")
+    (0..=(random.u64() % 4)).map(|_| pick(random, WORDS)).collect::<Vec<_>>().join(" ")
 }
 
 /// A piece of a text, cut anywhere.
@@ -144,7 +144,7 @@ fn p07_searches_find_what_reading_every_message_finds() {
                     pick(&random, &["Ann", "Bob"]),
                     pick(&random, &["ann", "bo"])
                 );
-                let seen = random.u64() % 2 == 0;
+                let seen = random.u64().is_multiple_of(2);
                 let text = format!(
                     "From: {from}\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n"
                 );

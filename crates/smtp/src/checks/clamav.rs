@@ -1,4 +1,4 @@
-//! ClamAV: `INSTREAM` of clamd's protocol.
+//! `ClamAV`: `INSTREAM` of clamd's protocol.
 //!
 //! ```text
 //! zINSTREAM NUL *(length chunk) 0       answer: "stream: OK" / "stream: NAME FOUND" / "... ERROR"

@@ -1,4 +1,4 @@
-//! What is looked at in mail of other servers: SPF, DKIM, DMARC and ARC, spam by Rspamd, viruses by ClamAV, and
+//! What is looked at in mail of other servers: SPF, DKIM, DMARC and ARC, spam by Rspamd, viruses by `ClamAV`, and
 //! whether its sender comes back (greylisting).
 //!
 //! What must stay true here:

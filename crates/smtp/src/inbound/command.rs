@@ -222,7 +222,7 @@ fn mail(rest: &str) -> Result<Command, Reply> {
             // What the address of the sender was at first: it is not trusted and not passed on (RFC 4954 section 5).
             ("AUTH", Some(_)) => {}
             ("HOLDFOR", Some(value)) if mail.hold.is_none() => {
-                mail.hold = Some(Hold::Seconds(number(value)?))
+                mail.hold = Some(Hold::Seconds(number(value)?));
             }
             ("HOLDUNTIL", Some(value)) if mail.hold.is_none() => {
                 let time = DateTime::parse_rfc3339(value)

@@ -16,15 +16,12 @@ pub(super) const HEAD_BYTES: usize = 2_048;
 /// Puts `head` before a text that was read with [`HEAD_BYTES`] free before it: the whole message.
 pub(super) fn join(mut text: Vec<u8>, head: &str) -> bytes::Bytes {
     let start = HEAD_BYTES.checked_sub(head.len());
-    match start.and_then(|start| text.get_mut(start..HEAD_BYTES)) {
-        Some(free) => {
-            free.copy_from_slice(head.as_bytes());
-            bytes::Bytes::from(text).slice(start.unwrap_or_default()..)
-        }
-        None => {
-            let body = text.get(HEAD_BYTES..).unwrap_or_default();
-            [head.as_bytes(), body].concat().into()
-        }
+    if let Some(free) = start.and_then(|start| text.get_mut(start..HEAD_BYTES)) {
+        free.copy_from_slice(head.as_bytes());
+        bytes::Bytes::from(text).slice(start.unwrap_or_default()..)
+    } else {
+        let body = text.get(HEAD_BYTES..).unwrap_or_default();
+        [head.as_bytes(), body].concat().into()
     }
 }
 

@@ -47,12 +47,9 @@ impl Shared {
                 Resolution::Relay(host) => Relay::parse(&host).map_or(Place::Here, Place::Relay),
                 Resolution::Found(_) | Resolution::Refused(_) => Place::Here,
             };
-            match places.iter_mut().find(|(known, _)| *known == place) {
-                Some((_, some)) => some.recipients.push(recipient.clone()),
-                None => {
-                    let recipients = vec![recipient.clone()];
-                    places.push((place, Claimed { recipients, ..claimed.clone() }));
-                }
+            if let Some((_, some)) = places.iter_mut().find(|(known, _)| *known == place) { some.recipients.push(recipient.clone()) } else {
+                let recipients = vec![recipient.clone()];
+                places.push((place, Claimed { recipients, ..claimed.clone() }));
             }
         }
         Ok(places)

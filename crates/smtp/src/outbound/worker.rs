@@ -107,21 +107,18 @@ async fn send_one(
     session: &mut Option<Session>,
     down: &mut Option<Reply>,
 ) -> Result<()> {
-    let outcomes = match down {
-        Some(reply) => all(claimed, Verdict::Deferred, reply),
-        None => {
-            let mut outcomes = Vec::with_capacity(claimed.recipients.len());
-            for (place, some) in shared.places(claimed).await? {
-                outcomes.extend(match place {
-                    Place::Here => shared.deliver_here(&some).await?,
-                    Place::Relay(relay) => {
-                        elsewhere(shared, &some, Way::Relay(relay, None), session, down).await?
-                    }
-                    Place::Away => elsewhere(shared, &some, shared.way(&some.route), session, down).await?,
-                });
-            }
-            outcomes
+    let outcomes = if let Some(reply) = down { all(claimed, Verdict::Deferred, reply) } else {
+        let mut outcomes = Vec::with_capacity(claimed.recipients.len());
+        for (place, some) in shared.places(claimed).await? {
+            outcomes.extend(match place {
+                Place::Here => shared.deliver_here(&some).await?,
+                Place::Relay(relay) => {
+                    elsewhere(shared, &some, Way::Relay(relay, None), session, down).await?
+                }
+                Place::Away => elsewhere(shared, &some, shared.way(&some.route), session, down).await?,
+            });
         }
+        outcomes
     };
     for outcome in &outcomes {
         let address = claimed.recipients.iter().find(|recipient| recipient.number == outcome.number);

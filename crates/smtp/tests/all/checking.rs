@@ -1,4 +1,4 @@
-//! What is looked at in mail of other servers, with an own DNS, and with the real Rspamd and ClamAV of Debian.
+//! What is looked at in mail of other servers, with an own DNS, and with the real Rspamd and `ClamAV` of Debian.
 
 use std::net::{SocketAddr, TcpStream as Probe};
 use std::process::{Child, Command, Stdio};
@@ -157,7 +157,7 @@ fn start(program: &str, arguments: &[&str], port: u16) -> Running {
         .spawn()
         .unwrap_or_else(|error| panic!("{program}: {error}; install its Debian package"));
     let mut running = Running(child);
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while Probe::connect(("127.0.0.1", port)).is_err() {
         assert!(running.0.try_wait().unwrap().is_none(), "{program} ended");
         assert!(Instant::now() < deadline, "{program} does not answer");
@@ -249,7 +249,7 @@ fn p06_rspamd_finds_gtube_which_goes_to_junk() {
         let door = door(&world, Checks::new(own, None).unwrap()).await;
         let gtube = concat!("XJS*C4JDBQADN1.NSBN3*2IDNEN*", "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X");
         let spam = format!("{}{gtube}\r\n", text("a@b.example"));
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         // It listens before it scans.
         while messages(&world, &world.people[0], Role::Junk).await.is_empty() {
             assert!(
