@@ -189,10 +189,14 @@ pub fn set_property(
     let all: Vec<&str> = words(state).collect();
     let mut out = all.join(" ");
     for (known, old) in properties(state).filter(|(known, _)| *known != name) {
-        out.push_str(&format!("\n{known} {old}"));
+        for piece in ["\n", known, " ", old] {
+            out.push_str(piece);
+        }
     }
     if let Some(value) = value {
-        out.push_str(&format!("\n{name} {value}"));
+        for piece in ["\n", name, " ", &value.to_string()] {
+            out.push_str(piece);
+        }
     }
     Ok(Some(out).filter(|out| !out.is_empty()))
 }

@@ -12,6 +12,7 @@ use crate::Mail;
 
 /// Which columns are wanted besides the small ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of columns, each of which is wanted or not")]
 pub struct Columns {
     /// `message_id`, `refs`, `thread`, `sent_at`.
     pub thread: bool,

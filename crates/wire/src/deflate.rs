@@ -10,8 +10,8 @@ const STEP_BYTES: usize = 16 * 1_024;
 
 /// Both directions of a compressed connection.
 pub(crate) struct Deflate {
-    inflate: Decompress,
-    deflate: Compress,
+    decompress: Decompress,
+    compress: Compress,
     /// Compressed bytes that were read and not inflated yet.
     waiting: BytesMut,
     /// Compressed bytes that are to be written.
@@ -21,8 +21,8 @@ pub(crate) struct Deflate {
 impl Deflate {
     pub(crate) fn new() -> Self {
         Self {
-            inflate: Decompress::new(false),
-            deflate: Compress::new(Compression::fast(), false),
+            decompress: Decompress::new(false),
+            compress: Compress::new(Compression::fast(), false),
             waiting: BytesMut::new(),
             out: Vec::new(),
         }
@@ -36,12 +36,12 @@ impl Deflate {
     /// Inflates a step; `false` when more has to be read first.
     pub(crate) fn pull(&mut self, into: &mut BytesMut) -> Result<bool, Fault> {
         let mut step = Vec::with_capacity(STEP_BYTES);
-        let before = self.inflate.total_in();
+        let before = self.decompress.total_in();
         let status = self
-            .inflate
+            .decompress
             .decompress_vec(&self.waiting, &mut step, FlushDecompress::None)
             .map_err(|_| Fault::Broken("compression"))?;
-        let taken = usize::try_from(self.inflate.total_in() - before).unwrap_or(usize::MAX);
+        let taken = usize::try_from(self.decompress.total_in() - before).unwrap_or(usize::MAX);
         let _ = self.waiting.split_to(taken.min(self.waiting.len()));
         if self.waiting.is_empty() {
             self.waiting = BytesMut::new();
@@ -58,11 +58,11 @@ impl Deflate {
         let mode = if flush { FlushCompress::Sync } else { FlushCompress::None };
         loop {
             self.out.reserve(STEP_BYTES.min(bytes.len() + 64));
-            let before = self.deflate.total_in();
-            self.deflate
+            let before = self.compress.total_in();
+            self.compress
                 .compress_vec(bytes, &mut self.out, mode)
                 .map_err(|_| Fault::Broken("compression"))?;
-            let taken = usize::try_from(self.deflate.total_in() - before).unwrap_or(usize::MAX);
+            let taken = usize::try_from(self.compress.total_in() - before).unwrap_or(usize::MAX);
             bytes = bytes.get(taken..).unwrap_or_default();
             if bytes.is_empty() && self.out.len() < self.out.capacity() {
                 return Ok(());

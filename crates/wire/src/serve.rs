@@ -107,8 +107,7 @@ pub async fn serve<P: Protocol>(
             let (protocol, listening) = (protocol.clone(), listening.clone());
             let registered = Registered::new(open.clone(), number);
             tasks.spawn(async move {
-                connection(stream, peer, is_proxy, &*protocol, listening, &registered.interrupt, place)
-                    .await;
+                connection(stream, peer, is_proxy, &*protocol, listening, &registered.interrupt, place).await;
             });
         } else {
             tracing::debug!(%peer, protocol = protocol.name(), "refused a connection: too many are open");
@@ -198,7 +197,9 @@ async fn begin<P: Protocol>(
         conn.read_proxy_header().await?;
         // The balancer's connection was counted in the total; from now on the client's address counts as well.
         drop(place);
-        if let Some(taken) = listening.places.take(Some(conn.peer().ip())) { place = taken } else {
+        if let Some(taken) = listening.places.take(Some(conn.peer().ip())) {
+            place = taken;
+        } else {
             if listening.implicit_tls.is_none() {
                 conn.put(protocol.full());
             }

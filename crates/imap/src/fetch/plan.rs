@@ -6,6 +6,7 @@ use mail::summary::fields;
 
 /// What is needed beside the view.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of what is needed, each of which is or is not")]
 pub(crate) struct Plan {
     /// Anything of the row.
     pub(crate) rows: bool,

@@ -110,23 +110,4 @@ impl Client {
             }
         }
     }
-
-    /// Lines up to the answer with this tag, which is the last one.
-    pub async fn until(&mut self, tag: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        loop {
-            let line = self.line().await;
-            let is_last = line.is_empty() || line.starts_with(&format!("{tag} "));
-            lines.push(line);
-            if is_last {
-                return lines;
-            }
-        }
-    }
-
-    /// Sends a command and gives all lines of its answer.
-    pub async fn ask(&mut self, tag: &str, command: &str) -> Vec<String> {
-        self.send(&format!("{tag} {command}\r\n")).await;
-        self.until(tag).await
-    }
 }

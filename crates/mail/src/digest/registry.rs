@@ -77,7 +77,7 @@ impl Mail {
         let (account, mailbox) = (view.account, view.mailbox);
         let slot = self.digests().slot((account.0, mailbox.0), ctx);
         let mut held = slot.held.lock().await;
-        if held.seq >= view.seq && !(held.digest.known.is_empty() && !view.is_empty()) {
+        if held.seq >= view.seq && (view.is_empty() || !held.digest.known.is_empty()) {
             return Ok(held.digest.clone());
         }
         let live = view.len();

@@ -124,7 +124,7 @@ pub struct Key {
     pub active_at: Option<i64>,
     /// When it ceased to sign.
     pub retired_at: Option<i64>,
-    private_key: Secret,
+    secret: Secret,
 }
 
 impl Key {
@@ -148,7 +148,7 @@ fn key(row: &Row<'_>) -> Result<Key> {
         domain: row.text(0)?,
         selector: row.text(1)?,
         algorithm: Algorithm::from_name(row.str(2)?)?,
-        private_key: Secret::new(row.str(3)?),
+        secret: Secret::new(row.str(3)?),
         public_key: row.text(4)?,
         state: KeyState::from_name(row.str(5)?)?,
         created_at: row.int(6)?,
@@ -161,7 +161,7 @@ fn key(row: &Row<'_>) -> Result<Key> {
 #[derive(Debug, Clone)]
 pub struct NewKey {
     algorithm: Algorithm,
-    private_key: Secret,
+    secret: Secret,
     public_key: String,
 }
 
@@ -178,7 +178,7 @@ impl NewKey {
         .map_err(|error| Error::corrupt("DKIM key", "cannot be made").with_source(error))?;
         Ok(Self {
             algorithm,
-            private_key: Secret::new(STANDARD.encode(pair.private_key())),
+            secret: Secret::new(STANDARD.encode(pair.private_key())),
             public_key: STANDARD.encode(pair.public_key()),
         })
     }
@@ -225,7 +225,7 @@ pub fn add(
             .find(|selector| !taken.contains(selector))
             .ok_or_else(|| Error::conflict("selector", "names are used up for today"))?;
         let (algorithm, private, public) =
-            (key.algorithm.name(), key.private_key.expose(), key.public_key.as_str());
+            (key.algorithm.name(), key.secret.expose(), key.public_key.as_str());
         tx.execute(INSERT, params![domain, &selector, organisation, algorithm, private, public, now_ms])?;
         taken.push(selector);
     }

@@ -52,9 +52,7 @@ impl Key {
     fn sign(&self, message: &[u8]) -> Result<Signature> {
         let unusable = |error| Error::corrupt("DKIM key", "cannot be used").with_source(error);
         let der = Zeroizing::new(
-            STANDARD
-                .decode(self.private_key.expose())
-                .map_err(|_| Error::corrupt("DKIM key", "is no base64"))?,
+            STANDARD.decode(self.secret.expose()).map_err(|_| Error::corrupt("DKIM key", "is no base64"))?,
         );
         let (domain, selector) = (self.domain.as_str(), self.selector.as_str());
         match self.algorithm {

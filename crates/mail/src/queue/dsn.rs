@@ -135,7 +135,8 @@ fn text(host: &str, action: Action, reports: &[Report<'_>]) -> String {
     let mut list = String::new();
     for report in reports {
         let from = report.reply.from.as_deref().map(|from| format!(" ({from})")).unwrap_or_default();
-        list.push_str(&format!("  {}\r\n    {}{from}\r\n", report.recipient.address, report.reply.line()));
+        let (address, reply) = (&report.recipient.address, report.reply.line());
+        list = format!("{list}  {address}\r\n    {reply}{from}\r\n");
     }
     format!("{host}\r\n\r\n{english}\r\n\r\n{list}\r\n-- \r\n\r\n{french}\r\n\r\n{list}")
 }
@@ -157,7 +158,9 @@ fn status(host: &str, message: &Message, reports: &[Report<'_>], is_utf8: bool) 
     for report in reports {
         field_end(&mut out);
         let mut field = |name: &str, value: &str| {
-            out.push_str(&format!("{name}: {}\r\n", one_line(value)));
+            for piece in [name, ": ", &one_line(value), "\r\n"] {
+                out.push_str(piece);
+            }
         };
         if let Some(original) = &report.recipient.original {
             field("Original-Recipient", &original.replacen(';', "; ", 1));

@@ -200,7 +200,9 @@ impl Queue {
         let now_ms = ctx.now_ms();
         let count = self
             .0
-            .write([], move |tx| if on { tx.execute(HOLD, params![id]) } else { tx.execute(UNHOLD, params![id, now_ms]) })
+            .write([], move |tx| {
+                if on { tx.execute(HOLD, params![id]) } else { tx.execute(UNHOLD, params![id, now_ms]) }
+            })
             .await?;
         self.wake();
         Ok(count)

@@ -310,7 +310,11 @@ impl Queue {
             release_at.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_MS))
         };
         let warn_at = after(ctx.limits.queue_warn_seconds);
-        let expires_at = after(if new.sender.is_empty() { ctx.limits.queue_report_lifetime_seconds } else { ctx.limits.queue_lifetime_seconds });
+        let expires_at = after(if new.sender.is_empty() {
+            ctx.limits.queue_report_lifetime_seconds
+        } else {
+            ctx.limits.queue_lifetime_seconds
+        });
         tx.add(
             &MESSAGE,
             params![

@@ -84,7 +84,9 @@ fn deliver(address: &str, name: &str, done: &Mutex<Vec<String>>) -> Option<()> {
     for number in 0.. {
         let subject = format!("{name}-{number}");
         lmtp.send("MAIL FROM:<sender@example.org>\r\nRCPT TO:<u1@bench.test>\r\nDATA\r\n")?;
-        lmtp.reply()?; lmtp.reply()?; lmtp.reply()?;
+        lmtp.reply()?;
+        lmtp.reply()?;
+        lmtp.reply()?;
         let text = format!("text of {subject} ").repeat(200);
         lmtp.send(&format!("From: sender@example.org\r\nSubject: {subject}\r\n\r\n{text}\r\n.\r\n"))?;
         if lmtp.reply()?.starts_with("250") {

@@ -188,7 +188,7 @@ fn has_foreign_results(message: &[u8], hostname: &str) -> bool {
 }
 
 /// A message, with `head` bytes before it that are not looked at, without results that others wrote under our name.
-pub(crate) fn without_foreign_results(text: Vec<u8>, head: usize, hostname: &str) -> Vec<u8> {
+pub(crate) fn without_foreign_results(text: &[u8], head: usize, hostname: &str) -> Vec<u8> {
     let body = text.get(head..).unwrap_or_default();
     let mut out = Vec::with_capacity(text.len());
     out.extend_from_slice(text.get(..head).unwrap_or_default());
@@ -211,7 +211,7 @@ mod tests {
     fn p05_results_under_our_name_that_others_wrote_are_removed() {
         let text = b"xxAuthentication-Results: mx.example.org; spf=pass\r\nSubject: a\r\n\
             AUTHENTICATION-RESULTS: (hi)\r\n mx.Example.org 1; dkim=pass\r\nAuthentication-Results: other.example; x=y\r\n\r\nbody\r\n";
-        let clean = without_foreign_results(text.to_vec(), 2, "mx.example.org");
+        let clean = without_foreign_results(text, 2, "mx.example.org");
         assert_eq!(clean, b"xxSubject: a\r\nAuthentication-Results: other.example; x=y\r\n\r\nbody\r\n");
         assert!(has_foreign_results(&text[2..], "mx.example.org"));
         assert!(!has_foreign_results(&clean[2..], "mx.example.org"));

@@ -74,9 +74,8 @@ pub(super) async fn look(
     // The results are of our making, but hold what the message says of itself.
     verdict.header.push_str(&String::from_utf8_lossy(&field));
 
-    // A chain of forwarders that is whole explains why the message does not pass by itself.
-    let explained = *arc.result() == DkimResult::Pass && settings.trusts_arc();
-    if matches!(dmarc.result(), DmarcResult::Fail(_)) && !explained {
+    // A chain of forwarders (ARC) explains nothing: anyone can write one.
+    if matches!(dmarc.result(), DmarcResult::Fail(_)) {
         match dmarc.policy() {
             Policy::Reject if settings.dmarc_rejects => {
                 verdict.refusal = Some(Reply::new(
@@ -91,12 +90,5 @@ pub(super) async fn look(
     }
     if spf.result() == SpfResult::Fail && dmarc.result() == DmarcResult::None {
         verdict.junk = true;
-    }
-}
-
-impl CheckSettings {
-    /// Anyone can write an ARC chain: it explains nothing until there is a list of those who are believed.
-    fn trusts_arc(&self) -> bool {
-        false
     }
 }

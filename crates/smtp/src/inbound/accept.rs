@@ -111,7 +111,7 @@ impl Session {
             return Err(reply);
         }
         let text = if verdict.foreign_results {
-            crate::checks::without_foreign_results(text, HEAD_BYTES, &self.door.settings.hostname)
+            crate::checks::without_foreign_results(&text, HEAD_BYTES, &self.door.settings.hostname)
         } else {
             text
         };

@@ -31,7 +31,11 @@ impl Session {
             return Ok(self.answer(&Reply::new(504, "5.5.4", "that mechanism is not known here")));
         };
         if !Authenticator::mechanisms(&caller, door.settings.login_in_clear).contains(&mechanism) {
-            let reply = if caller.is_tls { Reply::new(504, "5.5.4", "that mechanism is not offered") } else { Reply::new(538, "5.7.11", "that mechanism needs TLS; begin with STARTTLS") };
+            let reply = if caller.is_tls {
+                Reply::new(504, "5.5.4", "that mechanism is not offered")
+            } else {
+                Reply::new(538, "5.7.11", "that mechanism needs TLS; begin with STARTTLS")
+            };
             return Ok(self.answer(&reply));
         }
         let mut dialogue = authenticator.begin(caller, mechanism);

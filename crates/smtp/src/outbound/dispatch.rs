@@ -173,7 +173,7 @@ impl Dispatcher {
         let (shared, name, route, again) =
             (self.shared.clone(), due.route.clone(), state.route.clone(), self.again.clone());
         self.tasks.spawn(async move {
-            let ended = worker::run(&shared, &name, &route, &again).await;
+            let ended = Box::pin(worker::run(&shared, &name, &route, &again)).await;
             drop(permit);
             (name, ended)
         });

@@ -236,9 +236,8 @@ impl Dns {
                 }
                 Ok(proofs.all(|proof| proof.is_secure()) && !lookup.answers().is_empty())
             }
-            Ok(None) | Err(Trouble::NoName) => Ok(false),
             Err(Trouble::NoAnswer) if self.has_signatures().await => Err(Trouble::NoAnswer),
-            Err(Trouble::NoAnswer) => Ok(false),
+            Ok(None) | Err(Trouble::NoName | Trouble::NoAnswer) => Ok(false),
         }
     }
 

@@ -104,12 +104,12 @@ fn split_enhanced(code: u16, text: &str) -> (&str, &str) {
     let mut parts = word.split('.');
     let class = parts.next().and_then(|part| part.parse::<u16>().ok());
     let others = [parts.next(), parts.next()];
-    let is_number = |part: &Option<&str>| {
+    let is_number = |part: Option<&str>| {
         part.is_some_and(|part| {
             (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
         })
     };
-    if class == Some(code / 100) && others.iter().all(is_number) && parts.next().is_none() {
+    if class == Some(code / 100) && others.into_iter().all(is_number) && parts.next().is_none() {
         (word, rest)
     } else {
         ("", text)

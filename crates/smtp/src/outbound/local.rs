@@ -47,7 +47,9 @@ impl Shared {
                 Resolution::Relay(host) => Relay::parse(&host).map_or(Place::Here, Place::Relay),
                 Resolution::Found(_) | Resolution::Refused(_) => Place::Here,
             };
-            if let Some((_, some)) = places.iter_mut().find(|(known, _)| *known == place) { some.recipients.push(recipient.clone()) } else {
+            if let Some((_, some)) = places.iter_mut().find(|(known, _)| *known == place) {
+                some.recipients.push(recipient.clone())
+            } else {
                 let recipients = vec![recipient.clone()];
                 places.push((place, Claimed { recipients, ..claimed.clone() }));
             }

@@ -4,6 +4,7 @@ use super::line::Answer;
 
 /// What the server offers (RFC 1869).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of extensions, each of which is offered or not")]
 pub(super) struct Offers {
     pub(super) starttls: bool,
     pub(super) pipelining: bool,

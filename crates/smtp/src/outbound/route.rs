@@ -93,7 +93,11 @@ impl Shared {
                 return Err(later("4.4.3", format!("the name servers of {domain} do not answer")));
             }
         };
-        let promise = if self.settings.mta_sts { self.sts.promise(&self.ctx, &self.queue, &domain).await } else { super::sts::Promise::default() };
+        let promise = if self.settings.mta_sts {
+            self.sts.promise(&self.ctx, &self.queue, &domain).await
+        } else {
+            super::sts::Promise::default()
+        };
         let policy = promise.policy.filter(|policy| policy.mode != Mode::None);
         let allowed = |host: &String| policy.as_ref().is_none_or(|policy| policy.allows(host));
         let is_enforced = policy.as_ref().is_some_and(|policy| policy.mode == Mode::Enforce);

@@ -1,5 +1,6 @@
 //! A conversation with one host: greeting, extensions, TLS, login, and messages one after another.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -369,7 +370,8 @@ impl Session {
         let utf8 = self.offers.utf8 && needs_utf8(claimed, recipients, message);
         let mut mail = format!("MAIL FROM:<{}>", wire_address(&queued.sender));
         if self.offers.has_size {
-            mail.push_str(&format!(" SIZE={}", message.iter().map(|part| part.len()).sum::<usize>()));
+            let size: usize = message.iter().map(|part| part.len()).sum();
+            mail = format!("{mail} SIZE={size}");
         }
         if queued.has_8bit && self.offers.eight_bit {
             mail.push_str(" BODY=8BITMIME");
@@ -382,10 +384,10 @@ impl Session {
         }
         if self.offers.dsn {
             if let Some(ret) = queued.return_text.parameter() {
-                mail.push_str(&format!(" RET={ret}"));
+                mail = format!("{mail} RET={ret}");
             }
             if let Some(id) = &queued.envelope_id {
-                mail.push_str(&format!(" ENVID={}", xtext(id)));
+                mail = format!("{mail} ENVID={}", xtext(id));
             }
         }
         mail.push_str("\r\n");
@@ -394,10 +396,10 @@ impl Session {
             let mut rcpt = format!("RCPT TO:<{}>", wire_address(&recipient.address));
             if self.offers.dsn {
                 if let Some(notify) = recipient.notify.parameter() {
-                    rcpt.push_str(&format!(" NOTIFY={notify}"));
+                    rcpt = format!("{rcpt} NOTIFY={notify}");
                 }
                 if let Some((kind, address)) = recipient.original.as_deref().and_then(|o| o.split_once(';')) {
-                    rcpt.push_str(&format!(" ORCPT={kind};{}", xtext(address)));
+                    rcpt = format!("{rcpt} ORCPT={kind};{}", xtext(address));
                 }
             }
             rcpt.push_str("\r\n");
@@ -536,7 +538,9 @@ fn xtext(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'!'..=b'~' if byte != b'+' && byte != b'=' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("+{byte:02X}")),
+            _ => {
+                let _ = write!(out, "+{byte:02X}");
+            }
         }
     }
     out

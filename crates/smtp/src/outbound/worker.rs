@@ -107,7 +107,9 @@ async fn send_one(
     session: &mut Option<Session>,
     down: &mut Option<Reply>,
 ) -> Result<()> {
-    let outcomes = if let Some(reply) = down { all(claimed, Verdict::Deferred, reply) } else {
+    let outcomes = if let Some(reply) = down {
+        all(claimed, Verdict::Deferred, reply)
+    } else {
         let mut outcomes = Vec::with_capacity(claimed.recipients.len());
         for (place, some) in shared.places(claimed).await? {
             outcomes.extend(match place {

@@ -173,7 +173,8 @@ fn p06_clamd_finds_eicar_which_is_refused() {
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         // The official test text, in two parts so that no scanner stumbles over this file.
         let eicar = concat!(r"X5O!P%@AP[4\PZX54(P^)7CC)7}", "$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*");
-        let hex: String = eicar.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<String> = eicar.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex.concat();
         std::fs::create_dir(path("db")).unwrap();
         std::fs::write(path("db/own.ndb"), format!("Own.Eicar:0:*:{hex}\n")).unwrap();
         let port = free_port();

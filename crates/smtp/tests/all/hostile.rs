@@ -27,7 +27,7 @@ fn attack(number: usize, random: &Random) -> Vec<u8> {
     let ends = ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n.\r", "\r\n\0.\r\n", "\r.\r\n"];
     match number % 12 {
         0 => random.bytes::<1_500>().to_vec(),
-        1 => [&b"EHLO "[..], &[b'x'; 70_000]].concat(),
+        1 => [&b"EHLO "[..], &vec![b'x'; 70_000]].concat(),
         2 => vec![0; 5_000],
         3 => vec![b'\n'; 5_000],
         4 => format!("{data}{}{smuggled}", ends[number / 12 % ends.len()]).into_bytes(),

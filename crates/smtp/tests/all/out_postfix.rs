@@ -22,7 +22,7 @@ fn options() -> Options {
 #[test]
 fn p04_postfix_takes_mail_over_tls_and_its_refusal_reaches_the_sender() {
     embedded(1, |world| async move {
-        let out = Out::with_dns(world, dns::Dns::signed().await).await;
+        let out = Out::with_dns(world, dns::Dns::signed().await);
         let leaf = Authority::new().leaf("mx.there.test");
         let postfix = Postfix::start(out.at(2), &Options { pem: Some(leaf.pem.clone()), ..options() });
         out.host("there.test", "mx.there.test", out.at(2));

@@ -59,7 +59,7 @@ fn p04_tls_is_used_where_it_is_offered_whoever_it_is() {
 #[test]
 fn p04_dane_asks_for_the_key_that_dns_names() {
     embedded(1, |world| async move {
-        let out = Out::with_dns(world, dns::Dns::signed().await).await;
+        let out = Out::with_dns(world, dns::Dns::signed().await);
         let leaf = Authority::new().leaf("anything.test");
         let other = Authority::new().leaf("anything.test");
         let peer = Peer::start(out.at(2), with_tls(leaf.config)).await;

@@ -32,10 +32,10 @@ pub struct Out {
 
 impl Out {
     pub async fn new(world: World) -> Self {
-        Self::with_dns(world, dns::Dns::new().await).await
+        Self::with_dns(world, dns::Dns::new().await)
     }
 
-    pub async fn with_dns(world: World, dns: dns::Dns) -> Self {
+    pub fn with_dns(world: World, dns: dns::Dns) -> Self {
         let authority = Authority::new();
         let validating = dns.anchors().map(|_| dns.resolver());
         let resolver = Dns::new(dns.resolver(), validating);
@@ -148,7 +148,6 @@ pub struct Authority {
 
 /// A certificate for a name.
 pub struct Leaf {
-    pub certificate: CertificateDer<'static>,
     /// The digest of its public key, as TLSA records have it, in hexadecimal.
     pub key_sha256: String,
     pub config: Arc<ServerConfig>,
@@ -186,8 +185,9 @@ impl Authority {
             .unwrap();
         let parsed = rustls::server::ParsedCertificate::try_from(&certificate).unwrap();
         let digest = Sha256::digest(parsed.subject_public_key_info());
-        let key_sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key_sha256: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key_sha256 = key_sha256.concat();
         let pem = format!("{}{}{}", key.serialize_pem(), signed.pem(), self.issuer.pem());
-        Leaf { certificate, key_sha256, config: Arc::new(config), pem }
+        Leaf { key_sha256, config: Arc::new(config), pem }
     }
 }

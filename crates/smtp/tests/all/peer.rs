@@ -162,10 +162,14 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 taken = Taken { mail: line, tls, connection, ..Taken::default() };
                 "250 2.1.0 fine\r\n".to_owned()
             }
-            "RCPT" => if let Some((_, answer)) = like.refuses.iter().find(|(part, _)| line.contains(part)) { format!("{answer}\r\n") } else {
-                taken.rcpts.push(line);
-                "250 2.1.5 fine\r\n".to_owned()
-            },
+            "RCPT" => {
+                if let Some((_, answer)) = like.refuses.iter().find(|(part, _)| line.contains(part)) {
+                    format!("{answer}\r\n")
+                } else {
+                    taken.rcpts.push(line);
+                    "250 2.1.5 fine\r\n".to_owned()
+                }
+            }
             "DATA" if taken.rcpts.is_empty() => "554 5.5.1 nobody\r\n".to_owned(),
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await?;

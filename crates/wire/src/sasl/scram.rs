@@ -49,7 +49,7 @@ impl Scram {
         match std::mem::replace(&mut self.at, At::Done) {
             At::Begin => self.first(text(message)?),
             At::WantsProof { first, server_first, keys } => {
-                self.last(text(message)?, &first, &server_first, &keys)
+                Self::last(text(message)?, &first, &server_first, &keys)
             }
             At::WantsKeys(_) | At::Done => Err(Malformed("SCRAM has two messages")),
         }
@@ -117,13 +117,7 @@ impl Scram {
         Ok(challenge)
     }
 
-    fn last(
-        &self,
-        message: &str,
-        first: &First,
-        server_first: &str,
-        keys: &ScramKeys,
-    ) -> Result<Step, Malformed> {
+    fn last(message: &str, first: &First, server_first: &str, keys: &ScramKeys) -> Result<Step, Malformed> {
         let (without_proof, proof) =
             message.rsplit_once(",p=").ok_or(Malformed("SCRAM ends with a proof"))?;
         let mut attributes = without_proof.split(',');
