@@ -111,11 +111,12 @@ impl Session {
     pub(crate) fn go(&mut self, step: Step) {
         let before = std::mem::replace(&mut self.state, State::Over);
         self.state = match (before, step) {
-            (State::Anonymous, Step::LogIn(login)) => State::LoggedIn(login),
+            (State::Anonymous, Step::LogIn(login)) | (State::Selected(login, _), Step::Unselect) => {
+                State::LoggedIn(login)
+            }
             (State::LoggedIn(login) | State::Selected(login, _), Step::Select(selected)) => {
                 State::Selected(login, selected)
             }
-            (State::Selected(login, _), Step::Unselect) => State::LoggedIn(login),
             (State::LoggedIn(_) | State::Selected(..), Step::Forget) => {
                 self.modes = Modes::default();
                 self.watch = None;

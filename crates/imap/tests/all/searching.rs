@@ -6,6 +6,9 @@ use testkit::mail::{both, embedded};
 
 use crate::data::Box;
 
+/// What a search is to find, asked of what is known of a message.
+type Test<'t> = std::boxed::Box<dyn Fn(&(u32, String, String, String, bool)) -> bool + 't>;
+
 #[test]
 fn p07_each_key_finds_what_it_says() {
     embedded(1, |world| async move {
@@ -174,7 +177,6 @@ fn p07_searches_find_what_reading_every_message_finds() {
                 }
                 let quoted = format!("{{{}}}\r\n{needle}", needle.len());
                 let holds = |text: &str| fold(text).contains(&folded);
-                type Test<'t> = std::boxed::Box<dyn Fn(&(u32, String, String, String, bool)) -> bool + 't>;
                 let (keys, test): (String, Test<'_>) = match random.u64() % 6 {
                     0 => (format!("SUBJECT {quoted}"), std::boxed::Box::new(|m| holds(&m.1))),
                     1 => (format!("FROM {quoted}"), std::boxed::Box::new(|m| holds(&m.2))),

@@ -246,11 +246,6 @@ keys! {
     tls: TlsKeys = "tls", "Certificates of all doors." {
         certificates: PathBuf = PathBuf::from("tls"), not_empty, "The folder of the certificates: each a chain `NAME.crt` (or `NAME.pem`) beside its key `NAME.key`, both PEM. A client gets the one for the name it asks for, else the first by name. They are read again when a file changes and at SIGHUP; open connections stay.";
         self_made: bool = false, any, "Whether a certificate is made, signed by nobody, when the folder has none. For trying things out.";
-        acme_names: Words = Words::default(), any, "Names to get a certificate for by ACME (RFC 8555), by answering on port 80. Empty: none.";
-        acme_directory: String = "https://acme-v02.api.letsencrypt.org/directory".to_owned(), any, "The directory of the ACME server.";
-        acme_contact: String = String::new(), any, "Whom the ACME server writes to, such as `mailto:postmaster@example.org`.";
-        acme_roots: PathBuf = PathBuf::new(), any, "A file with the certificate authorities (PEM) that the ACME server's own certificate is verified with. Empty: those of the system.";
-        acme_renew_days: u64 = 30, within(1..=80), "Days before a certificate ends when a new one is got.";
     }
     metrics: MetricsKeys = "metrics", "Figures for Prometheus." {
         listen: Option<SocketAddr> = None, any, "An address of its own for `/metrics` and `/health`. Empty: they are answered on `http.listen`.";

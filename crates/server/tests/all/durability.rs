@@ -1,5 +1,6 @@
 //! A server that is killed while mail is delivered to it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -124,15 +125,12 @@ fn p02_what_was_answered_for_is_there_after_kill_9() {
     imap.line().unwrap();
     imap.command("LOGIN u1@bench.test secret");
     imap.command("SELECT INBOX");
-    let subjects: std::collections::BTreeMap<String, usize> = imap
-        .command("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-        .iter()
-        .fold(Default::default(), |mut all, line| {
-            if let Some(subject) = line.strip_prefix("Subject: ") {
-                *all.entry(subject.trim_end().to_owned()).or_default() += 1;
-            }
-            all
-        });
+    let mut subjects: BTreeMap<String, usize> = BTreeMap::new();
+    for line in imap.command("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])") {
+        if let Some(subject) = line.strip_prefix("Subject: ") {
+            *subjects.entry(subject.trim_end().to_owned()).or_default() += 1;
+        }
+    }
     let done = done.lock().unwrap();
     for subject in done.iter() {
         assert_eq!(subjects.get(subject), Some(&1), "{subject} was answered 250");

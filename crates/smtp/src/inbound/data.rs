@@ -171,8 +171,11 @@ impl Collector {
 mod tests {
     use super::*;
 
-    /// The text of a message, and what came after it; fed in pieces of `step` bytes.
-    fn collect(input: &[u8], step: usize) -> Option<(Result<Vec<u8>, Flaw>, Vec<u8>)> {
+    /// The text of a message, and what came after it.
+    type Collected = (Result<Vec<u8>, Flaw>, Vec<u8>);
+
+    /// What is collected of an input; fed in pieces of `step` bytes.
+    fn collect(input: &[u8], step: usize) -> Option<Collected> {
         let mut collector = Collector::new(1_000, 100, 3, true, None);
         let (mut from, mut to) = (0, 0);
         while to < input.len() {

@@ -48,7 +48,7 @@ impl Shared {
                 Resolution::Found(_) | Resolution::Refused(_) => Place::Here,
             };
             if let Some((_, some)) = places.iter_mut().find(|(known, _)| *known == place) {
-                some.recipients.push(recipient.clone())
+                some.recipients.push(recipient.clone());
             } else {
                 let recipients = vec![recipient.clone()];
                 places.push((place, Claimed { recipients, ..claimed.clone() }));

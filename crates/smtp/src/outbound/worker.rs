@@ -67,7 +67,9 @@ async fn work(
         if i64::try_from(taken).unwrap_or(0) >= batch {
             again.notify_one();
         }
-        claimed.iter().for_each(|claimed| shared.hold(claimed.message.id));
+        for one in &claimed {
+            shared.hold(one.message.id);
+        }
         let mut down: Option<Reply> = None;
         let mut broken = None;
         let mut untried = Vec::new();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use mail::Role;
 use mail::queue::{Body, NewMessage, NewRecipient};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::{RootCertStore, ServerConfig};
 use smtp::outbound::{Dns, Outbound, Settings};
 use testkit::dns;

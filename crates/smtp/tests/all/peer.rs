@@ -22,8 +22,6 @@ pub struct Taken {
     pub text: String,
     /// Whether it came over TLS.
     pub tls: bool,
-    /// The connection that it came over.
-    pub connection: usize,
 }
 
 /// What it is like.
@@ -67,11 +65,11 @@ impl Peer {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (shared, like) = (own.clone(), like.clone());
-                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                shared.connections.fetch_add(1, Ordering::SeqCst);
                 let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
                 shared.most_open.fetch_max(open, Ordering::SeqCst);
                 tokio::spawn(async move {
-                    let _ = plain(stream, &like, &shared, number).await;
+                    let _ = plain(stream, &like, &shared).await;
                     shared.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -100,20 +98,15 @@ impl Drop for Peer {
     }
 }
 
-async fn plain(
-    stream: tokio::net::TcpStream,
-    like: &Like,
-    shared: &Shared,
-    number: usize,
-) -> std::io::Result<()> {
+async fn plain(stream: tokio::net::TcpStream, like: &Like, shared: &Shared) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 peer ESMTP\r\n").await?;
-    if !talk(&mut stream, like, shared, (number, false)).await? {
+    if !talk(&mut stream, like, shared, false).await? {
         return Ok(());
     }
     let Some(config) = &like.tls else { return Ok(()) };
     let stream = TlsAcceptor::from(config.clone()).accept(stream.into_inner()).await?;
-    talk(&mut BufReader::new(stream), like, shared, (number, true)).await.map(|_| ())
+    talk(&mut BufReader::new(stream), like, shared, true).await.map(|_| ())
 }
 
 /// Talks until the end, or until TLS is to begin.
@@ -121,9 +114,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut BufReader<S>,
     like: &Like,
     shared: &Shared,
-    (connection, tls): (usize, bool),
+    tls: bool,
 ) -> std::io::Result<bool> {
-    let mut taken = Taken { tls, connection, ..Taken::default() };
+    let mut taken = Taken { tls, ..Taken::default() };
     let mut is_in = like.login.is_none();
     loop {
         let mut line = String::new();
@@ -159,7 +152,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             }
             "MAIL" if !is_in => "530 5.7.0 log in\r\n".to_owned(),
             "MAIL" => {
-                taken = Taken { mail: line, tls, connection, ..Taken::default() };
+                taken = Taken { mail: line, tls, ..Taken::default() };
                 "250 2.1.0 fine\r\n".to_owned()
             }
             "RCPT" => {
