@@ -133,6 +133,7 @@ mod tests {
         "blob_stage.hash",
         "blob_stage.data",
         "commit_.hash",
+        "sieve_seen.key",
         "import_run.file_hash",
         "mailbox_annotation.value",
         "mark.hash",
