@@ -331,6 +331,8 @@ fn two_nodes_share_the_indexing() {
                 let add = move |batch: &mut kernel::Batch<'_, '_>| note::create(batch, inbox, &text, 0);
                 kernel.write(&world.ctx(), account, add).await.unwrap();
             }
+            // Each node indexes while the other one waits for more to come.
+            caught_up(if round % 2 == 0 { &here } else { &there }).await;
         }
         caught_up(&here).await;
         caught_up(&there).await;
