@@ -14,14 +14,19 @@ fuzz_target!(|bytes: &[u8]| {
     let summary = parsed.summary();
     assert!(summary.preview.chars().count() <= 200, "{} characters", summary.preview.chars().count());
     assert!(summary.refs.len() <= 40);
-    for text in [&summary.subject, &summary.sender, &summary.preview, &summary.message_id, &summary.envelope] {
+    for text in [&summary.subject, &summary.sender, &summary.preview, &summary.message_id, &summary.envelope]
+    {
         assert!(!text.contains('\0'), "a NUL would not be stored");
     }
     assert!(!parsed.text(1 << 16).contains('\0'));
 
     let structure = structure_of(bytes);
     if !summary.structure.is_empty() {
-        assert_eq!(Structure::parse(&summary.structure).as_ref(), Some(&structure), "the kept tree is another");
+        assert_eq!(
+            Structure::parse(&summary.structure).as_ref(),
+            Some(&structure),
+            "the kept tree is another"
+        );
     }
     for part in &structure.parts {
         assert!(part.header <= part.body && part.body <= part.end && part.end <= bytes.len());

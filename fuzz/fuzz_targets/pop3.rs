@@ -32,7 +32,8 @@ fuzz_target!(|bytes: &[u8]| {
     stuffer.end(&mut pieces);
     assert_eq!(whole, pieces, "it depends on how the message is cut");
     let read = unstuffed(&whole).expect("the end is where it should be");
-    let lines = |text: &[u8]| text.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).copied().collect::<Vec<_>>();
+    let lines =
+        |text: &[u8]| text.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).copied().collect::<Vec<_>>();
     assert_eq!(lines(&read), lines(bytes), "it came out as another message");
     let mut top = Top::new(3);
     let cut = [top.take(&bytes[..at]), top.take(&bytes[at..])].concat();
