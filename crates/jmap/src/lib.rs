@@ -1,0 +1,9 @@
+//! The JMAP door (RFC 8620 and what is built on it): requests over the verbs of the kinds.
+//!
+//! What must stay true here:
+//! - One engine answers get, set, copy, changes and queries; a type is a table of properties and a few hooks.
+//! - States are sequence numbers of the kernel.
+//! - Nothing here knows HTTP: requests come as bytes and go as bytes; `httpd` carries them.
+//! - Every list, depth and size that a client chooses has a limit with a name.
+
+pub mod mail;

@@ -1,0 +1,1 @@
+//! The JMAP door, from outside.
