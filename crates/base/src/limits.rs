@@ -152,6 +152,19 @@ limits! {
     submission_recipients = 500, "Recipients of one message that a person sends.";
     submission_recipients_per_account_hour = 2_000, "Recipients that one account may send to in an hour.";
     submission_hold_seconds = 2_592_000, "Seconds that a message may be held for later (FUTURERELEASE).";
+    jmap_request_bytes = 10_485_760, "Bytes of one JMAP request (maxSizeRequest).";
+    jmap_request_values = 200_000, "JSON values of one JMAP request; more are refused as maxSizeRequest.";
+    jmap_answer_bytes = 67_108_864, "Bytes of the answer to one JMAP request; a call that goes beyond it is refused as requestTooLarge.";
+    jmap_calls = 64, "Method calls of one JMAP request (maxCallsInRequest).";
+    jmap_requests = 16, "JMAP requests of one account at a time (maxConcurrentRequests).";
+    jmap_uploads = 8, "Uploads of one account at a time (maxConcurrentUpload).";
+    jmap_upload_bytes = 67_108_864, "Bytes of one uploaded file (maxSizeUpload).";
+    jmap_objects_get = 1_000, "Objects of one JMAP get (maxObjectsInGet).";
+    jmap_objects_set = 1_000, "Objects of one JMAP set (maxObjectsInSet).";
+    jmap_query_ids = 4_096, "Results of one page of a JMAP query.";
+    jmap_filter_depth = 16, "Levels of operators in a JMAP filter.";
+    jmap_filter_conditions = 500, "Conditions and operators of a JMAP filter.";
+    jmap_sort_keys = 16, "Keys that a JMAP query is sorted by.";
 }
 
 #[cfg(test)]

@@ -2,8 +2,15 @@
 //!
 //! What must stay true here:
 //! - One engine answers get, set, copy, changes and queries; a type is a table of properties and a few hooks.
-//! - States are sequence numbers of the kernel.
+//! - States are sequence numbers of the kernel, where a type has no better.
 //! - Nothing here knows HTTP: requests come as bytes and go as bytes; `httpd` carries them.
 //! - Every list, depth and size that a client chooses has a limit with a name.
 
+pub mod engine;
+mod jmap;
 pub mod mail;
+mod quota;
+mod session;
+
+pub use engine::RequestError;
+pub use jmap::{Client, Jmap};
