@@ -13,7 +13,7 @@ use crate::fields::Given;
 use crate::login::{self, Answer, Credentials, LoggedIn, Proof};
 use crate::organisations;
 use crate::roles::{self, Place, Verb};
-use crate::sessions;
+use crate::sessions::{self, Session};
 use crate::sql_changes;
 use crate::throttle::{Attempt, Network, Throttle};
 
@@ -189,10 +189,24 @@ impl Directory {
     /// # Errors
     /// `Forbidden` when the token is wrong or the door is closed to its account.
     pub async fn login_by_token(&self, ctx: &Ctx, token: &Secret, door: Door) -> Result<LoggedIn> {
+        Ok(self.session_by_token(ctx, token, door).await?.1)
+    }
+
+    /// As [`Directory::login_by_token`], with the session itself.
+    ///
+    /// # Errors
+    /// As [`Directory::login_by_token`].
+    pub async fn session_by_token(
+        &self,
+        ctx: &Ctx,
+        token: &Secret,
+        door: Door,
+    ) -> Result<(Session, LoggedIn)> {
         let (own, token) = (ctx.clone(), token.clone());
         self.read(move |tx| {
             let session = sessions::by_token(tx, &own, token.expose())?.ok_or_else(login::wrong)?;
-            login::by_session(tx, &own, session.account, door)
+            let logged_in = login::by_session(tx, &own, session.account, door)?;
+            Ok((session, logged_in))
         })
         .await
     }

@@ -3,6 +3,7 @@
 //! Lower floors keep plain counters; whoever wires the server turns them into [`metrics::Figures`] when a
 //! scraper asks. Later doors are mounted as a [`Mount`]: their routes with their own bounds.
 
+pub mod auth;
 pub mod clients;
 pub mod health;
 mod listener;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use base::{Error, Random, Secret};
 
+use crate::auth::Auth;
 use crate::health::{self, Health};
 use crate::metrics::{self, Metrics};
 use crate::problem::Problem;
@@ -48,17 +49,23 @@ impl Mount {
 }
 
 /// Collects mounts.
-#[derive(Debug)]
 pub struct Site {
     options: Options,
     metrics: Arc<Metrics>,
     router: Router,
+    auth: Option<Auth>,
 }
 
 impl Site {
     /// A site without any door: everything is "not found".
     pub fn new(options: Options, metrics: Arc<Metrics>) -> Self {
-        Self { options, metrics, router: Router::new() }
+        Self { options, metrics, router: Router::new(), auth: None }
+    }
+
+    /// Lets the doors know who a request is from: their handlers take a [`crate::auth::Caller`].
+    #[must_use]
+    pub fn with_auth(self, auth: Auth) -> Self {
+        Self { auth: Some(auth), ..self }
     }
 
     /// Adds a door.
@@ -100,7 +107,11 @@ impl Site {
     /// The whole as one service.
     pub fn build(self) -> Router {
         let outer_state = Outer { random: self.options.random.clone(), http: self.metrics.http.clone() };
-        self.router.fallback(not_found).layer(from_fn_with_state(outer_state, outer))
+        let router = match self.auth {
+            Some(auth) => self.router.layer(Extension(auth)),
+            None => self.router,
+        };
+        router.fallback(not_found).layer(from_fn_with_state(outer_state, outer))
     }
 }
 

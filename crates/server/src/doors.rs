@@ -59,6 +59,11 @@ impl<'c> Doors<'c> {
         }
     }
 
+    /// Who lets people in, at all doors.
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
     /// Opens every door that has an address.
     ///
     /// # Errors

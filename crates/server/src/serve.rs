@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Error, Random, Result};
+use httpd::auth::Auth;
 use httpd::health::Health;
 use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
@@ -139,6 +140,7 @@ async fn listen(
     let mut tasks = JoinSet::new();
     let tls = certificates::open(config)?;
     let opening = Doors::new(config, &mail, &node.ctx, tls.clone());
+    let auth = Auth::new(opening.authenticator().clone());
     let mut open = opening.open(&mut metrics, &mut tasks).await?;
     let outbound = outbound::start(config, &mail, &node.ctx).await?;
     let (metrics, health, stop) = (Arc::new(metrics), Arc::new(health), Stop::default());
@@ -157,7 +159,8 @@ async fn listen(
         tls: None,
     };
     let observability = |site: Site| site.mount_observability(health.clone(), config.metrics.token.clone());
-    let mut site = doors.into_iter().fold(Site::new(options.clone(), metrics.clone()), Site::mount);
+    let mut site =
+        doors.into_iter().fold(Site::new(options.clone(), metrics.clone()).with_auth(auth), Site::mount);
     let mut metrics_address = None;
     if let Some(address) = config.metrics.listen {
         let (listener, address) = bind("metrics.listen", address).await?;
@@ -228,6 +231,7 @@ impl Running {
         tracing::info!("stopping: ending what is in progress");
         self.health.stop();
         self.stop.stop();
+        self.authenticator.stop();
         self.mail_doors.stop();
         loop {
             tokio::select! {

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use base::{AccountId, Ctx, Door, Error, Meaning, OrganisationId, Result, Secret};
+use base::{AccountId, Ctx, Door, Error, Meaning, OrganisationId, Result, Secret, SessionId};
 use directory::login::{Answer, Credentials, LoggedIn};
 use directory::sessions::{self, NewSession};
 use directory::{Directory, ScramLogin};
 
+pub use crate::book::Watch;
 use crate::book::{Book, Entry};
 use crate::sasl::{Bindings, Exchange, Malformed, Mechanism, Step};
 use crate::tls::TlsSource;
@@ -129,17 +130,40 @@ impl Authenticator {
     /// # Errors
     /// `Forbidden` when anything is wrong, `Limit` when it has to wait, `Unavailable`.
     pub async fn password(&self, caller: &Caller, name: &str, password: Secret) -> Result<Session> {
+        let logged_in = self.check(caller, name, password).await?;
+        Ok(self.open(caller, logged_in))
+    }
+
+    /// Whether name and password are right, without a session: for protocols whose requests each carry them.
+    ///
+    /// # Errors
+    /// As [`Authenticator::password`].
+    pub async fn check(&self, caller: &Caller, name: &str, password: Secret) -> Result<LoggedIn> {
         let credentials = credentials(caller, name, password);
         match self.directory.login(&self.ctx, credentials).await? {
-            Answer::LoggedIn(logged_in) => Ok(self.open(caller, logged_in)),
-            Answer::NeedsCode => {
-                Err(Error::forbidden("login", "needs an app password here; make one on the web"))
+            Answer::LoggedIn(logged_in) if logged_in.must_change_password => {
+                Err(Error::forbidden("login", "needs a new password first; set one on the web"))
             }
+            Answer::LoggedIn(logged_in) => Ok(logged_in),
+            Answer::NeedsCode => Err(Error::forbidden(
+                "login",
+                "needs an app password here, since the account has a second factor; make one on the web",
+            )),
         }
     }
 
+    /// Learns that a session was ended elsewhere: for requests that stay open.
+    pub fn watch(&self, session: SessionId) -> Watch {
+        self.book.watch(session)
+    }
+
+    /// Ends the waiting of all who watch sessions: the server stops.
+    pub fn stop(&self) {
+        self.book.stop();
+    }
+
     /// The session of someone who is let in. Its row is written behind.
-    fn open(&self, caller: &Caller, logged_in: LoggedIn) -> Session {
+    pub fn open(&self, caller: &Caller, logged_in: LoggedIn) -> Session {
         let (account, organisation) = (logged_in.actor.account, logged_in.actor.organisation);
         let id = sessions::new_id(&self.ctx);
         let new = NewSession {

@@ -38,6 +38,8 @@ pub(crate) struct Book {
 #[derive(Default)]
 struct Pages {
     open: HashMap<SessionId, Interrupt>,
+    watched: HashMap<SessionId, Vec<(u64, Interrupt)>>,
+    next_watch: u64,
     begun: Vec<(SessionId, NewSession)>,
     closed: Vec<SessionId>,
     looked_at_ms: i64,
@@ -58,6 +60,38 @@ impl Drop for Entry {
     }
 }
 
+/// Learns that a session was ended elsewhere, or that the server stops, for as long as it lives.
+pub struct Watch {
+    book: Arc<Book>,
+    id: SessionId,
+    number: u64,
+    interrupt: Interrupt,
+}
+
+impl Watch {
+    /// What was told, if anything.
+    pub fn told(&self) -> Option<Reason> {
+        self.interrupt.told()
+    }
+
+    /// Waits until the session is ended or the server stops.
+    pub async fn ended(&self) -> Reason {
+        self.interrupt.wait().await
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut pages = self.book.pages();
+        if let Some(watches) = pages.watched.get_mut(&self.id) {
+            watches.retain(|(number, _)| *number != self.number);
+            if watches.is_empty() {
+                pages.watched.remove(&self.id);
+            }
+        }
+    }
+}
+
 impl Book {
     pub(crate) fn new(directory: Directory, ctx: Ctx) -> Arc<Self> {
         let now = ctx.now_ms();
@@ -75,10 +109,33 @@ impl Book {
         pages.begun.push((id, NewSession { lifetime_ms: LASTS_MS, ..new }));
         pages.open.insert(id, interrupt);
         drop(pages);
+        self.run();
+        Entry { book: self.clone(), id }
+    }
+
+    /// Watches a session for a request that stays open. Sessions may have many such requests.
+    pub(crate) fn watch(self: &Arc<Self>, id: SessionId) -> Watch {
+        let interrupt = Interrupt::default();
+        let mut pages = self.pages();
+        let number = pages.next_watch;
+        pages.next_watch += 1;
+        pages.watched.entry(id).or_default().push((number, interrupt.clone()));
+        drop(pages);
+        self.run();
+        Watch { book: self.clone(), id, number, interrupt }
+    }
+
+    fn run(self: &Arc<Self>) {
         if !self.running.swap(true, Ordering::AcqRel) {
             tokio::spawn(keep(Arc::downgrade(self)));
         }
-        Entry { book: self.clone(), id }
+    }
+
+    /// Tells all who watch a session that the server stops.
+    pub(crate) fn stop(&self) {
+        for (_, interrupt) in self.pages().watched.values().flatten() {
+            interrupt.tell(Reason::Stopping);
+        }
     }
 
     /// Writes what waits. What cannot be written is tried again with the next group.
@@ -134,7 +191,7 @@ impl Book {
     pub(crate) async fn look(&self) -> base::Result<()> {
         let (since, count) = {
             let pages = self.pages();
-            (pages.looked_at_ms - OVERLAP_MS, pages.open.len())
+            (pages.looked_at_ms - OVERLAP_MS, pages.open.len() + pages.watched.len())
         };
         if count == 0 {
             return Ok(());
@@ -146,6 +203,9 @@ impl Book {
         pages.looked_at_ms = now;
         for id in ended {
             if let Some(interrupt) = pages.open.get(&id) {
+                interrupt.tell(Reason::Ended);
+            }
+            for (_, interrupt) in pages.watched.get(&id).into_iter().flatten() {
                 interrupt.tell(Reason::Ended);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::Fault;
 
@@ -48,6 +48,15 @@ impl Interrupt {
         }
     }
 
+    /// Waits until something is told. One task waits at a time.
+    pub(crate) async fn wait(&self) -> Reason {
+        std::future::poll_fn(|context| {
+            let _ = self.poll(context);
+            self.told().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
     /// The fault of a read that was interrupted; otherwise the task is woken when something is told.
     pub(crate) fn poll(&self, context: &Context<'_>) -> Option<Fault> {
         if self.told().is_none() {
@@ -66,7 +75,6 @@ impl Interrupt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::Poll;
 
     #[tokio::test]
     async fn whoever_waits_is_woken_and_the_end_of_a_session_wins() {

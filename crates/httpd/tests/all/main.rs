@@ -8,4 +8,6 @@
     reason = "a test ends at its first surprise"
 )]
 
+mod callers;
 mod frame;
+mod world;

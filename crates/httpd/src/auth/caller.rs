@@ -1,0 +1,201 @@
+//! The extractor: who a request is from, or the refusal.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base::{AccountId, Ctx, Door, Error, Meaning, OrganisationId, Result, Secret, SessionId};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use wire::Interrupt;
+use wire::auth::{self, Session, Watch};
+use wire::sasl::Bindings;
+
+use super::Auth;
+use crate::problem::Problem;
+use crate::request::{Peer, RequestId};
+
+static FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static CSRF: HeaderName = HeaderName::from_static("x-beffroi-csrf");
+
+/// How a request proved who it is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The account's password, in the request.
+    Password,
+    /// An app password, in the request.
+    AppPassword,
+    /// The token of a session, in the request.
+    Token,
+}
+
+/// Who a request is from. A handler that takes one answers only to those who are logged in.
+pub struct Caller {
+    ctx: Ctx,
+    address: String,
+    way: Way,
+    auth: Auth,
+    /// The session of a program lasts at least as long as its requests.
+    _program: Option<Arc<Session>>,
+}
+
+impl Caller {
+    /// Who acts, through which door, in which session.
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    /// Its account.
+    pub fn account(&self) -> AccountId {
+        self.ctx.actor.account
+    }
+
+    /// Its organisation.
+    pub fn organisation(&self) -> OrganisationId {
+        self.ctx.actor.organisation
+    }
+
+    /// Its primary address.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The session.
+    pub fn session(&self) -> SessionId {
+        self.ctx.session
+    }
+
+    /// How it proved who it is.
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
+    /// Learns that the session is ended or that the server stops: for answers that stay open.
+    pub fn interrupt(&self) -> Watch {
+        self.auth.authenticator().watch(self.ctx.session)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Response> {
+        let refused = |error| refusal(&parts.headers, error);
+        let auth = parts.extensions.get::<Auth>().cloned();
+        let auth = auth.ok_or_else(|| refused(Error::corrupt("server", "has no login at this address")))?;
+        let mut caller = identify(auth, parts).await.map_err(refused)?;
+        if let Some(RequestId(request)) = parts.extensions.get() {
+            caller.ctx.request = *request;
+        }
+        Ok(caller)
+    }
+}
+
+/// The credentials of a request.
+enum Sent {
+    Basic { name: String, password: Secret },
+    Bearer(Secret),
+}
+
+fn sent(headers: &HeaderMap) -> Result<Option<Sent>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return match headers.contains_key(header::AUTHORIZATION) {
+            true => Err(malformed()),
+            false => Ok(None),
+        };
+    };
+    let text = value.to_str().map_err(|_| malformed())?;
+    let (scheme, rest) = text.split_once(' ').ok_or_else(malformed)?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(Some(Sent::Bearer(Secret::new(rest))));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(malformed());
+    }
+    let bytes = STANDARD.decode(rest).map_err(|_| malformed())?;
+    let text = String::from_utf8(bytes).map_err(|_| malformed())?;
+    let (name, password) = text.split_once(':').ok_or_else(malformed)?;
+    Ok(Some(Sent::Basic { name: name.to_owned(), password: Secret::new(password) }))
+}
+
+fn malformed() -> Error {
+    Error::forbidden("login", "needs one `Authorization` header: Basic with name and password, or Bearer")
+}
+
+async fn identify(auth: Auth, parts: &Parts) -> Result<Caller> {
+    match sent(&parts.headers)? {
+        Some(Sent::Basic { name, password }) => basic(auth, parts, &name, password).await,
+        Some(Sent::Bearer(token)) => bearer(auth, &token).await,
+        None => Err(Error::forbidden("login", "is needed here")),
+    }
+}
+
+async fn basic(auth: Auth, parts: &Parts, name: &str, password: Secret) -> Result<Caller> {
+    let caller = connection(parts)?;
+    let logged_in = auth.authenticator().check(&caller, name, password).await?;
+    let address = logged_in.address.clone();
+    let way = if logged_in.by_app_password { Way::AppPassword } else { Way::Password };
+    let actor = logged_in.actor.clone();
+    let session = auth.programs().session(auth.authenticator(), caller, logged_in);
+    let ctx = auth.ctx().with_actor(actor, Door::Jmap, session.ctx.session);
+    Ok(Caller { ctx, address, way, auth, _program: Some(session) })
+}
+
+async fn bearer(auth: Auth, token: &Secret) -> Result<Caller> {
+    let (session, logged_in) = auth.directory().session_by_token(auth.ctx(), token, Door::Jmap).await?;
+    let ctx = auth.ctx().with_actor(logged_in.actor, Door::Jmap, session.id);
+    Ok(Caller { ctx, address: logged_in.address, way: Way::Token, auth, _program: None })
+}
+
+/// What the other doors know of a connection, for a request.
+fn connection(parts: &Parts) -> Result<auth::Caller> {
+    Ok(auth::Caller {
+        door: Door::Jmap,
+        address: network_address(parts)?,
+        client: client(&parts.headers),
+        is_tls: false,
+        bindings: Bindings { exporter: None, end_point: None },
+        interrupt: Interrupt::default(),
+    })
+}
+
+fn network_address(parts: &Parts) -> Result<IpAddr> {
+    let peer = parts.extensions.get::<Peer>();
+    peer.map(|Peer(address)| address.ip().to_canonical())
+        .ok_or_else(|| Error::corrupt("request", "comes from nowhere"))
+}
+
+/// The program or browser, as it names itself.
+fn client(headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.unwrap_or_default().chars().take(200).collect()
+}
+
+/// The refusal of a request: 401 where a login is missing or wrong. Programs are told the schemes; a page of a
+/// browser is not, or the browser would ask for a password in a window of its own.
+fn refusal(headers: &HeaderMap, error: Error) -> Response {
+    let is_login = error.meaning() == Meaning::Forbidden && error.field() == "login";
+    let is_limit = error.meaning() == Meaning::Limit;
+    if !is_login {
+        let mut answer = Problem::from(error).into_response();
+        if is_limit {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        }
+        return answer;
+    }
+    let mut answer = Problem::with_status(StatusCode::UNAUTHORIZED, error).into_response();
+    if !headers.contains_key(&FETCH_MODE) && !headers.contains_key(&CSRF) {
+        let headers = answer.headers_mut();
+        headers.append(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"Beffroi\", charset=\"UTF-8\""),
+        );
+        headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Beffroi\""));
+    }
+    answer
+}
