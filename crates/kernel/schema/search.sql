@@ -29,5 +29,5 @@ CREATE INDEX search_doc_object ON search_doc (account_id, object_id);
 CREATE INDEX search_doc_words ON search_doc USING gin (words);
 --- end
 --- sqlite
-CREATE VIRTUAL TABLE search_words USING fts5(words, content='', contentless_delete=1, detail=none, prefix='2 3', tokenize='ascii');
+CREATE VIRTUAL TABLE search_words USING fts5(words, content='', contentless_delete=1, detail=none, tokenize='ascii');
 --- end

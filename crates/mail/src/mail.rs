@@ -90,8 +90,11 @@ impl Mail {
 
     /// Searches in texts use this index from now on; without one they read every message.
     pub fn use_search(&self, search: Search) {
+        let hurry = search.hurry();
         // The first one stays.
-        let _ = self.0.search.set(search);
+        if self.0.search.set(search).is_ok() {
+            self.0.fresh.empty_by(hurry);
+        }
     }
 
     /// The index that searches in texts use.

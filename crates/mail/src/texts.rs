@@ -10,12 +10,13 @@ use codec::fold::fold;
 use kernel::{Kernel, Text, Texts, TextsOf};
 use store::blobs::Hash;
 use store::{Blobs, params};
+use tokio::sync::Notify;
 
 use crate::summary::{text_holds, text_of};
 use crate::{Mail, View};
 
 /// Bytes of messages that were just put into mailboxes and are not indexed yet.
-const FRESH_BYTES: usize = 16 << 20;
+const FRESH_BYTES: usize = 24 << 20;
 /// Messages whose texts are looked at together, by count and by size.
 const AT_ONCE: usize = 200;
 const AT_ONCE_BYTES: i64 = 16 << 20;
@@ -40,7 +41,7 @@ impl Whole {
 
 /// Messages that were just put into mailboxes, so that indexing them reads nothing again; the oldest are forgotten.
 #[derive(Default)]
-pub(crate) struct Fresh(Mutex<Kept>);
+pub(crate) struct Fresh(Mutex<Kept>, OnceLock<Arc<Notify>>);
 
 #[derive(Default)]
 struct Kept {
@@ -54,6 +55,12 @@ impl Fresh {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whom to tell when there is much.
+    pub(crate) fn empty_by(&self, index: Arc<Notify>) {
+        // The first one stays.
+        let _ = self.1.set(index);
+    }
+
     pub(crate) fn put(&self, account: AccountId, content: i64, whole: &Arc<Whole>) {
         let mut kept = self.kept();
         let key = (account.0, content);
@@ -61,7 +68,15 @@ impl Fresh {
             return;
         }
         kept.order.push_back(key);
+        let much = |bytes: usize| bytes > FRESH_BYTES / 3 * 2;
+        let before = kept.bytes;
         kept.bytes += whole.bytes.len();
+        if much(kept.bytes)
+            && !much(before)
+            && let Some(index) = self.1.get()
+        {
+            index.notify_one();
+        }
         while kept.bytes > FRESH_BYTES {
             let Some(oldest) = kept.order.pop_front() else { break };
             if let Some(gone) = kept.by_content.remove(&oldest) {

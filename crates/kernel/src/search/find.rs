@@ -123,7 +123,7 @@ impl Search {
 
     async fn wait(&self, account: AccountId, cursor: Seq, head: Seq, until: Instant) -> Result<()> {
         let mut progress = self.0.progress.subscribe();
-        self.hurry(account, cursor, head);
+        self.hurry_up(account, cursor, head);
         match tokio::time::timeout_at(until, progress.changed()).await {
             Ok(_) if Instant::now() < until => Ok(()),
             _ => Err(Error::unavailable("search", "the index is being made; try again in a few minutes")),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use base::{AccountId, Error, Meaning, Result, Seq};
-use store::params;
+use store::{Read, params};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ use super::{Inner, Search};
 use crate::push::{Push, Subscription};
 
 /// Commits that come together are indexed together: a search reads directly what is not in the index yet.
-const GATHER: Duration = Duration::from_millis(250);
+const GATHER: Duration = Duration::from_secs(1);
 /// The accounts are looked through this often for commits of processes that went away.
 const LOOK_THROUGH_EVERY: Duration = Duration::from_mins(10);
 /// After a failure nothing is tried for so long.
@@ -36,10 +36,58 @@ const SWEEP_PAGE: i64 = 500;
 /// What is read and written together.
 #[derive(Default)]
 struct Chunk {
-    places: Vec<Place>,
+    /// By content.
+    places: BTreeMap<i64, Place>,
     bytes: i64,
-    /// Contents that go out.
+    /// Contents that go out, some to come in again with another text.
     gone: Vec<i64>,
+}
+
+/// What is read of an account at first.
+struct Begun {
+    head: Seq,
+    floor: Seq,
+    /// Those in which something changed.
+    collections: Vec<i64>,
+}
+
+/// Where to go on among the changes of an account: the collections before `collection` are done.
+#[derive(Clone, Copy)]
+struct Cursor {
+    collection: usize,
+    since: Seq,
+    /// The commit and the item after which the changes of the collection count.
+    after: (i64, i64),
+}
+
+impl From<Seq> for Cursor {
+    fn from(since: Seq) -> Self {
+        Self { collection: 0, since, after: (since.0, i64::MAX) }
+    }
+}
+
+/// Some of what changed in an account.
+struct Slice {
+    objects: Vec<i64>,
+    places: Vec<Place>,
+    next: Option<Cursor>,
+}
+
+/// What changed in these collections from a place on, of about a page of items.
+fn slice(tx: &mut Read<'_>, account: AccountId, collections: &[i64], from: Cursor) -> Result<Slice> {
+    let (mut objects, mut at) = (Vec::new(), from);
+    while let Some(collection) = collections.get(at.collection).filter(|_| objects.len() < PAGE) {
+        let page = source::changed(tx, account, *collection, at.after, PAGE)?;
+        at = match page.last() {
+            Some(last) if page.len() >= PAGE => Cursor { after: (last.changed_seq, last.id), ..at },
+            _ => Cursor { collection: at.collection + 1, after: (at.since.0, i64::MAX), ..at },
+        };
+        objects.extend(page.into_iter().map(|moved| moved.object));
+    }
+    objects.sort_unstable();
+    objects.dedup();
+    let places = source::places(tx, account, &objects)?;
+    Ok(Slice { objects, places, next: (at.collection < collections.len()).then_some(at) })
 }
 
 /// What became of an account.
@@ -201,39 +249,33 @@ impl Inner {
     }
 
     async fn catch_up(self: &Arc<Self>, account: AccountId, cursor: Seq) -> Result<()> {
-        let mut since = cursor;
-        let head = self.kernel.store().read(move |tx| source::head(tx, account)).await?;
-        let (head, floor) = head.unwrap_or_default();
-        if since < floor && since > Seq(0) {
+        let store = self.kernel.store();
+        let first = store.read(move |tx| {
+            let (head, floor) = source::head(tx, account)?.unwrap_or_default();
+            let begun = Begun { head, floor, collections: source::collections(tx, account, cursor)? };
+            let slice = slice(tx, account, &begun.collections, Cursor::from(cursor))?;
+            Ok((begun, slice))
+        });
+        let (mut begun, mut found) = first.await?;
+        if cursor < begun.floor && cursor > Seq(0) {
             // Which contents went is no longer known: the account is indexed anew.
             self.index.forget(account).await?;
-            since = Seq(0);
+            let again = store.read(move |tx| {
+                let collections = source::collections(tx, account, Seq(0))?;
+                let slice = slice(tx, account, &collections, Cursor::from(Seq(0)))?;
+                Ok((collections, slice))
+            });
+            (begun.collections, found) = again.await?;
         }
-        let store = self.kernel.store();
-        let collections = store.read(move |tx| source::collections(tx, account, since)).await?;
+        let collections = Arc::new(begun.collections);
         let mut waiting = Chunk::default();
-        for collection in collections {
-            let mut after = (since.0, i64::MAX);
-            loop {
-                let page = store
-                    .read(move |tx| {
-                        let page = source::changed(tx, account, collection, after, PAGE)?;
-                        let mut objects: Vec<i64> = page.iter().map(|moved| moved.object).collect();
-                        objects.sort_unstable();
-                        objects.dedup();
-                        let places = source::places(tx, account, &objects)?;
-                        Ok((page, objects, places))
-                    })
-                    .await?;
-                let (page, objects, places) = page;
-                let Some(last) = page.last() else { break };
-                after = (last.changed_seq, last.id);
-                self.take_in(account, objects, places, &mut waiting).await?;
-                if page.len() < PAGE {
-                    break;
-                }
-            }
+        loop {
+            self.take_in(account, found.objects, found.places, &mut waiting).await?;
+            let Some(next) = found.next else { break };
+            let collections = collections.clone();
+            found = store.read(move |tx| slice(tx, account, &collections, next)).await?;
         }
+        let head = begun.head;
         self.put_chunk(account, waiting, Some(head)).await
     }
 
@@ -254,20 +296,17 @@ impl Inner {
                 *slot = place;
             }
         }
-        let gone: Vec<i64> = known
-            .iter()
-            .map(|(content, ..)| *content)
-            .filter(|content| !wanted.contains_key(content))
-            .collect();
-        for (content, _, content_seq) in &known {
-            if wanted.get(content).is_some_and(|place| place.content_seq <= *content_seq) {
-                wanted.remove(content);
+        for (content, _, content_seq) in known {
+            match wanted.get(&content) {
+                Some(place) if place.content_seq <= content_seq => {
+                    wanted.remove(&content);
+                }
+                _ => waiting.gone.push(content),
             }
         }
-        waiting.gone.extend(gone);
-        for place in wanted.into_values() {
+        for (content, place) in wanted {
             waiting.bytes += place.size;
-            waiting.places.push(place);
+            waiting.places.insert(content, place);
             if waiting.places.len() >= CHUNK_DOCS || waiting.bytes >= CHUNK_BYTES {
                 self.put_chunk(account, std::mem::take(waiting), None).await?;
             }
@@ -277,6 +316,7 @@ impl Inner {
 
     async fn put_chunk(self: &Arc<Self>, account: AccountId, chunk: Chunk, done: Option<Seq>) -> Result<()> {
         let Chunk { places, gone, .. } = chunk;
+        let places: Vec<Place> = places.into_values().collect();
         let limit = self.ctx.limits.search_text_bytes;
         let texts = self.texts(account, places.clone(), limit.saturating_add(8)).await?;
         let docs = tokio::task::spawn_blocking(move || {
@@ -298,7 +338,7 @@ impl Inner {
 
 impl Search {
     /// Indexes an account now if it is behind, for a search that waits for it.
-    pub(super) fn hurry(&self, account: AccountId, from: Seq, head: Seq) {
+    pub(super) fn hurry_up(&self, account: AccountId, from: Seq, head: Seq) {
         self.0.note(account, from, head);
         self.0.hurry.notify_one();
     }

@@ -1,7 +1,6 @@
 //! The tables of the index, in a store of their own: a file beside the database, or tables in the same
 //! PostgreSQL over connections of their own, so that no transaction of an account ever waits for them.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use store::{Backend, Part, Read, Store, StoreOptions, Tx, params};
 
 use super::query::{ANY, Query};
 use super::vocabulary::Vocabulary;
+use super::words::WordSet;
 
 const SCHEMA: &str = include_str!("../../schema/search.sql");
 const PART: Part = Part {
@@ -53,7 +53,7 @@ pub(super) struct Doc {
     pub(super) content: i64,
     pub(super) object: i64,
     pub(super) content_seq: i64,
-    pub(super) words: BTreeSet<String>,
+    pub(super) words: WordSet,
 }
 
 /// A content as the index has it: content, object, the commit of its text.
@@ -99,6 +99,9 @@ impl Index {
             let words =
                 "CREATE VIRTUAL TABLE IF NOT EXISTS search_vocabulary USING fts5vocab(search_words, row)";
             store.write([], move |tx| tx.execute(words, [])).await?;
+            // More pieces before they are merged: less is written again and again.
+            let merge = "INSERT INTO search_words (search_words, rank) VALUES ('automerge', 8)";
+            store.write([], move |tx| tx.execute(merge, [])).await?;
             // One process follows a file: whoever held an account is gone.
             let free = "UPDATE search_account SET busy_by = '', busy_until = 0 WHERE busy_by <> ''";
             store.write([], move |tx| tx.execute(free, [])).await?;
@@ -109,6 +112,14 @@ impl Index {
 
     /// Takes hold of an account; the commit up to which it is indexed. Nothing when another node has it.
     pub(super) async fn begin(&self, account: AccountId) -> Result<Option<Seq>> {
+        if self.dialect == Dialect::Sqlite {
+            // One process follows a file, and knows itself what it is at.
+            let sql = "SELECT seq FROM search_account WHERE account_id = $1";
+            let read = move |tx: &mut Read<'_>| tx.query_opt(sql, params![account], |row| row.int(0));
+            if let Some(seq) = self.store.read(read).await? {
+                return Ok(Some(Seq(seq)));
+            }
+        }
         let (node, now_ms) = (self.node.clone(), self.ctx.now_ms());
         let take = "INSERT INTO search_account (account_id, seq, busy_by, busy_until) VALUES ($1, 0, $2, $3) \
                     ON CONFLICT (account_id) DO UPDATE SET busy_by = $2, busy_until = $3 \
@@ -148,7 +159,7 @@ impl Index {
             .await
     }
 
-    /// Puts contents in and takes others out. With `done` the account is complete up to that commit and let go.
+    /// Takes contents out and puts others in, which are not in it. With `done` the account is complete up to that commit and let go.
     ///
     /// # Errors
     /// `Conflict` when another node has taken the account.
@@ -167,7 +178,9 @@ impl Index {
         let put = docs.clone();
         self.store
             .write([], move |tx| {
-                if tx.execute(hold, params![account, &index.node, until_ms])? == 0 {
+                if index.dialect == Dialect::Postgres
+                    && tx.execute(hold, params![account, &index.node, until_ms])? == 0
+                {
                     return Err(Error::conflict("search index", "is being written by another node"));
                 }
                 let slot = index.slot(tx, account)?;
@@ -175,7 +188,6 @@ impl Index {
                     index.remove(tx, account, slot, *content)?;
                 }
                 for doc in put.iter() {
-                    index.remove(tx, account, slot, doc.content)?;
                     index.insert(tx, account, slot, doc)?;
                 }
                 if let Some(seq) = done {
@@ -184,7 +196,7 @@ impl Index {
                 Ok(())
             })
             .await?;
-        self.vocabulary.add(docs.iter().flat_map(|doc| &doc.words), self.ctx.now_ms()).await;
+        self.vocabulary.add(docs.iter().flat_map(|doc| doc.words.iter()), self.ctx.now_ms()).await;
         Ok(())
     }
 
@@ -248,6 +260,9 @@ impl Index {
 
     /// Lets an account go that could not be indexed.
     pub(super) async fn release(&self, account: AccountId) -> Result<()> {
+        if self.dialect == Dialect::Sqlite {
+            return Ok(());
+        }
         let node = self.node.clone();
         let sql =
             "UPDATE search_account SET busy_by = '', busy_until = 0 WHERE account_id = $1 AND busy_by = $2";
@@ -287,12 +302,8 @@ impl Index {
     fn insert(&self, tx: &mut Tx<'_>, account: AccountId, slot: i64, doc: &Doc) -> Result<()> {
         let Doc { content, object, content_seq, words } = doc;
         if self.dialect == Dialect::Postgres {
-            let words: Vec<String> = words
-                .iter()
-                .map(String::as_str)
-                .chain([ANY])
-                .map(|word| format!("{account}:{word}"))
-                .collect();
+            let words: Vec<String> =
+                words.iter().chain([ANY]).map(|word| format!("{account}:{word}")).collect();
             let sql = "INSERT INTO search_doc (account_id, content_id, object_id, content_seq, words) \
                        VALUES ($1, $2, $3, $4, array_to_tsvector($5::text[]))";
             return tx.later(sql, params![account, *content, *object, *content_seq, words]);
@@ -300,11 +311,7 @@ impl Index {
         let sql =
             "INSERT INTO search_doc (account_id, content_id, object_id, content_seq) VALUES ($1, $2, $3, $4)";
         tx.execute(sql, params![account, *content, *object, *content_seq])?;
-        let mut text = ANY.to_owned();
-        for word in words {
-            text.push(' ');
-            text.push_str(word);
-        }
+        let text = format!("{ANY} {}", words.joined());
         let row_number = Self::row_number(slot, *content)?;
         tx.execute("INSERT INTO search_words (rowid, words) VALUES ($1, $2)", params![row_number, text])?;
         Ok(())

@@ -101,6 +101,11 @@ impl Inner {
 }
 
 impl Search {
+    /// Whoever notifies this has what waits indexed at once: a source that keeps texts for the index, and has many.
+    pub fn hurry(&self) -> Arc<Notify> {
+        self.0.hurry.clone()
+    }
+
     /// Opens the index (on SQLite a file in `folder`, on PostgreSQL tables of its own) and begins to follow.
     /// Only commits made through this kernel are heard at once; those of other processes are found by looking
     /// through the accounts, at the start and from time to time.

@@ -1,6 +1,6 @@
 //! What the index is made of: the contents of live items, as the kernel's tables have them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use base::{AccountId, CollectionId, ItemId, ObjectId, Result, Seq};
 use store::{Read, params};
 
-use super::words::index_words;
+use super::words::{WordSet, index_words};
 use crate::kind::Kind;
 use crate::rows::AccountRow;
 
@@ -91,7 +91,7 @@ pub struct Text(Arc<Inner>);
 
 struct Inner {
     text: String,
-    words: OnceLock<BTreeSet<String>>,
+    words: OnceLock<WordSet>,
 }
 
 impl From<String> for Text {
@@ -107,7 +107,7 @@ impl Text {
     }
 
     /// The words of it that are indexed: made once, however many accounts have it.
-    pub(super) fn index_words(&self, limit_bytes: u64) -> &BTreeSet<String> {
+    pub(super) fn index_words(&self, limit_bytes: u64) -> &WordSet {
         self.0.words.get_or_init(|| index_words(&self.0.text, limit_bytes))
     }
 }

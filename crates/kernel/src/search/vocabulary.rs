@@ -91,7 +91,7 @@ impl Drop for Guard<'_> {
 
 impl Vocabulary {
     /// Takes in the words that were put into the index.
-    pub(super) async fn add<'w>(&self, words: impl Iterator<Item = &'w String>, now_ms: i64) {
+    pub(super) async fn add<'w>(&self, words: impl Iterator<Item = &'w str>, now_ms: i64) {
         if !self.used.load(Ordering::Acquire) {
             return;
         }

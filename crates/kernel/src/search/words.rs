@@ -5,9 +5,11 @@
 //! characters as a word, and the last one alone. Each word has the place of its first character's word in the
 //! text, so that a phrase can be looked up as words at neighbouring places.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use codec::fold::folded;
+use foldhash::fast::RandomState;
 
 /// Longer words are cut: what follows is not distinguished.
 pub(super) const WORD_BYTES: usize = 64;
@@ -108,35 +110,64 @@ fn places(text: &str, limit_bytes: u64) -> (Vec<String>, bool) {
     (out, short)
 }
 
+/// The distinct words of a text, in one piece: with a space between them. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WordSet(Arc<str>);
+
+impl WordSet {
+    fn of<'w>(words: impl Iterator<Item = &'w str>) -> Self {
+        let mut known = HashSet::with_capacity_and_hasher(1_024, RandomState::default());
+        let mut joined = String::new();
+        for word in words.filter(|word| known.insert(*word)) {
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(word);
+        }
+        Self(joined.into())
+    }
+
+    /// All of them, with a space between them.
+    pub(super) fn joined(&self) -> &str {
+        &self.0
+    }
+
+    /// The words.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|word| !word.is_empty())
+    }
+}
+
 /// The words of a text for the index, with [`CUT`] when that is not all of it.
-pub(super) fn index_words(text: &str, limit_bytes: u64) -> BTreeSet<String> {
+pub(super) fn index_words(text: &str, limit_bytes: u64) -> WordSet {
     if let Some(words) = plain_words(text, limit_bytes) {
         return words;
     }
     let (words, short) = places(text, limit_bytes);
-    let mut out: BTreeSet<String> = words.into_iter().collect();
-    if short {
-        out.insert(CUT.to_owned());
-    }
-    out
+    WordSet::of(words.iter().map(String::as_str).chain(short.then_some(CUT)))
 }
 
-/// The same for the usual text, which is ASCII, short enough and without long words: the most frequent case, in which
-/// each word is made once however often it stands in the text.
-fn plain_words(text: &str, limit_bytes: u64) -> Option<BTreeSet<String>> {
+/// The same for the usual text, which is ASCII, short enough and without long words: the most frequent case, which
+/// makes no word of its own.
+fn plain_words(text: &str, limit_bytes: u64) -> Option<WordSet> {
     let short = text.len() < DISTINCT_BYTES / PREFIX_BYTES && text.len() as u64 <= limit_bytes;
     if !short || !text.is_ascii() {
         return None;
     }
-    let text = text.to_ascii_lowercase();
-    let mut known = HashSet::with_capacity(1_024);
-    for word in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        if word.len() > WORD_BYTES {
-            return None;
-        }
-        known.insert(word);
+    let text = text.to_ascii_lowercase().into_bytes();
+    let words = || text.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    if words().any(|word| word.len() > WORD_BYTES) {
+        return None;
     }
-    Some(known.into_iter().map(str::to_owned).collect())
+    let mut known = HashSet::with_capacity_and_hasher(1_024, RandomState::default());
+    let mut joined = Vec::with_capacity(text.len() / 2);
+    for word in words().filter(|word| known.insert(*word)) {
+        if !joined.is_empty() {
+            joined.push(b' ');
+        }
+        joined.extend_from_slice(word);
+    }
+    String::from_utf8(joined).ok().map(|joined| WordSet(joined.into()))
 }
 
 /// The words of a text in their places: the n-th word stands at place n. Of a text longer than `limit_bytes`
@@ -185,8 +216,9 @@ mod tests {
     #[test]
     fn plain_text_gives_the_same_words_as_any_other() {
         let text = "From: Ada <ada.l@example.org>\r\nre: RE-sent 3.5 a_b\tc--d";
-        let all: BTreeSet<String> = words(text, 1_000).into_iter().collect();
-        assert_eq!(index_words(text, 1_000), all);
+        let all = words(text, 1_000);
+        assert_eq!(index_words(text, 1_000), WordSet::of(all.iter().map(String::as_str)));
+        assert_eq!(index_words("a b a", 1_000).joined(), "a b");
     }
 
     #[test]
@@ -197,12 +229,16 @@ mod tests {
         check("ｶﾞｽ", &["ガス", "ス"]);
     }
 
+    fn is_cut(text: &str, limit_bytes: u64) -> bool {
+        index_words(text, limit_bytes).iter().any(|word| word == CUT)
+    }
+
     #[test]
     fn what_is_not_whole_is_marked() {
-        assert!(!index_words("a b", 3).contains(CUT));
-        assert!(index_words("a bc", 3).contains(CUT));
-        assert!(index_words(&"x".repeat(65), 1_000).contains(CUT));
-        assert!(!index_words(&"x".repeat(64), 1_000).contains(CUT));
+        assert!(!is_cut("a b", 3));
+        assert!(is_cut("a bc", 3));
+        assert!(is_cut(&"x".repeat(65), 1_000));
+        assert!(!is_cut(&"x".repeat(64), 1_000));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use zstd::zstd_safe::{CCtx, CParameter, DCtx, compress_bound};
 
 use super::record::{FIRST_DICTIONARY, FRAMES, PLAIN, ZSTD, usize_of};
 
-const LEVEL: i32 = 3;
+const LEVEL: i32 = 1;
 /// Shorter bodies stay as they are: there is nothing to win.
 const WORTH_BYTES: usize = 64;
 /// Contexts that are kept for the next body; each holds up to a few megabytes.
