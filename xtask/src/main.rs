@@ -11,6 +11,7 @@ mod process;
 mod programs;
 mod test;
 mod tidy;
+mod web;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

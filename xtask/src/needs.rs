@@ -122,6 +122,22 @@ static SCANNERS: Need = Need {
         present: |_| Path::new("/usr/bin/rspamd").is_file() && Path::new("/usr/sbin/clamd").is_file(),
     },
 };
+static NODE: Need = Need {
+    name: "Node 20.19 or later, with npm",
+    why: "the web client is built with it",
+    source: Source::Debian {
+        packages: &["nodejs", "npm"],
+        present: |places| places.program("node").is_some() && places.program("npm").is_some(),
+    },
+};
+static CHROMIUM: Need = Need {
+    name: "Chromium",
+    why: "the web client is tested in a browser",
+    source: Source::Debian {
+        packages: &["chromium", "fonts-dejavu-core"],
+        present: |_| Path::new("/usr/bin/chromium").is_file(),
+    },
+};
 static FUZZ: Need = Need {
     name: "cargo-fuzz",
     why: "it builds and runs the fuzz targets",
@@ -136,10 +152,12 @@ static FUZZ: Need = Need {
 
 /// What `cargo xtask test` needs.
 pub static FOR_TESTS: &[&Need] =
-    &[&POSTGRES, &POSTFIX, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS];
+    &[&POSTGRES, &POSTFIX, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS, &NODE, &CHROMIUM];
 /// What a run of some tests, without the other checks, needs.
 pub static FOR_FILTERED_TESTS: &[&Need] =
     &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS];
+/// What building the web client needs.
+pub static FOR_THE_CLIENT: &[&Need] = &[&NODE];
 /// What measurements and the crash test need.
 pub static FOR_PROGRAMS: &[&Need] = &[&POSTGRES];
 /// What fuzzing needs.

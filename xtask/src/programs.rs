@@ -10,11 +10,13 @@ use crate::needs;
 use crate::places::Places;
 use crate::process;
 
-/// Builds the server and becomes `beffroi demo`.
+/// Builds the web client and the server, and becomes `beffroi demo`.
 ///
 /// The dev profile: our crates compile fast and unoptimised, their dependencies (SQLite, zstd, hashing, TLS) are
 /// optimised all the same, so that the first start on a fresh machine comes soon and runs well enough to try.
 pub fn demo(places: &Places, arguments: &[OsString]) -> Result<()> {
+    needs::ensure(places, needs::FOR_THE_CLIENT, true)?;
+    crate::web::build(places)?;
     let beffroi = server(places)?;
     let mut command = Command::new(beffroi);
     process::become_program(command.arg("demo").args(arguments))

@@ -10,6 +10,7 @@ use crate::places::Places;
 use crate::process;
 use crate::programs;
 use crate::tidy;
+use crate::web;
 
 /// One thing that has to hold.
 struct Step {
@@ -31,6 +32,8 @@ static STEPS: &[Step] = &[
         action: Action::Cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
     },
     Step { name: "house rules", action: Action::Own(|places| tidy::run(places, false)) },
+    // Before anything compiles the server, which holds the client's files.
+    Step { name: "web client", action: Action::Own(web::check) },
     Step {
         name: "clippy",
         action: Action::Cargo(&[
@@ -44,6 +47,7 @@ static STEPS: &[Step] = &[
         ]),
     },
     Step { name: "tests", action: Action::Cargo(NEXTEST) },
+    Step { name: "web client in a browser", action: Action::Own(web::browser) },
     // After the tests, whose server it asks: a build of its own would compile half the libraries once more.
     Step { name: "generated files", action: Action::Own(generated_files) },
     Step {

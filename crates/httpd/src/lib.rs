@@ -12,6 +12,7 @@ mod problem;
 mod request;
 mod site;
 mod stall;
+pub mod web;
 
 pub use listener::{Listening, Stop, serve};
 pub use problem::{Problem, status_of};

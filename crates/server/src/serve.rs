@@ -104,7 +104,7 @@ impl Opened {
         process::measure(&mut metrics);
         figures::measure(&mut metrics, &self.node, chores.clone(), self.search.clone());
         let health = health(&self.node, bodies::place(config));
-        let doors = vec![clients::mount(config, &self.node.directory)];
+        let doors = vec![clients::mount(config, &self.node.directory), httpd::web::mount()];
         listen(config, metrics, health, doors, self, chores).await
     }
 }

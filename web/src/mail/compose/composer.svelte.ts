@@ -1,0 +1,214 @@
+// Messages that are being written: their state, their drafts, and how they leave.
+import { engine, status } from '../../data/client.svelte.ts'
+import { fetch, identities, named } from '../../data/objects.svelte.ts'
+import { full, people } from '../../data/format.ts'
+import { preferences } from '../../data/preferences.svelte.ts'
+import { toast } from '../../data/toasts.svelte.ts'
+import type { Email, EmailAddress, Id, Identity, Patch } from '../../jmap/types.ts'
+import { m } from '../../paraglide/messages.js'
+import { mail } from '../mail.svelte.ts'
+import { DETAILS } from '../read/details.ts'
+import { escaped, ofText } from '../read/html.ts'
+import { joined, QUOTE_CLASS, split, textOf } from './text.ts'
+
+export interface Attachment {
+  local: string
+  blobId: Id
+  name: string
+  type: string
+  size: number
+  sent: number
+}
+
+export interface Composer {
+  key: string
+  to: EmailAddress[]
+  cc: EmailAddress[]
+  bcc: EmailAddress[]
+  subject: string
+  html: string
+  /** The original, kept as it came. */
+  quoted: string
+  identity: Id
+  attachments: Attachment[]
+  inReplyTo: string[] | null
+  references: string[] | null
+  /** What it answers or forwards, and the keyword that this leaves. */
+  answered: { id: Id; keyword: string } | null
+  draft: Id | null
+  isSmall: boolean
+  hasCopies: boolean
+  isDirty: boolean
+  wantsReceipt: boolean
+}
+
+export const composers: Composer[] = $state([])
+export type Mode = 'reply' | 'replyAll' | 'forward' | 'attach' | 'again'
+
+const fresh = () => `local-${crypto.randomUUID()}`
+const mine = (): Identity[] => identities(mail.account)
+
+function blank(): Composer {
+  return {
+    key: fresh(), to: [], cc: [], bcc: [], subject: '', html: '', quoted: '', identity: mine()[0]?.id ?? '', attachments: [], inReplyTo: null, references: null,
+    answered: null, draft: null, isSmall: false, hasCopies: false, isDirty: false, wantsReceipt: false,
+  }
+}
+
+function signature(identity: Identity | undefined): string {
+  const text = identity?.htmlSignature || (identity?.textSignature ? escaped(identity.textSignature).replaceAll('\n', '<br>') : '')
+  return text ? `<div><br></div><div class="beffroi-signature">-- <br>${text}</div>` : ''
+}
+
+export function compose(more: Partial<Composer> = {}): void {
+  const made = { ...blank(), ...more }
+  if (!more.html) made.html = `<div><br></div>${signature(mine().find((one) => one.id === made.identity))}`
+  made.hasCopies = made.cc.length > 0 || made.bcc.length > 0
+  composers.push(made)
+}
+
+const prefixed = (prefix: string, subject: string) => (new RegExp(`^${prefix}\\s*:`, 'i').test(subject) ? subject : `${prefix}: ${subject}`)
+
+async function whole(id: Id): Promise<Email | undefined> {
+  const [email] = (await fetch(mail.account, 'Email', [id], DETAILS)) as Email[]
+  return email
+}
+
+function original(email: Email): string {
+  const parts = email.htmlBody?.length ? email.htmlBody : (email.textBody ?? [])
+  return parts.map((part) => (part.type === 'text/html' ? (email.bodyValues?.[part.partId ?? '']?.value ?? '') : ofText(email.bodyValues?.[part.partId ?? '']?.value ?? ''))).join('<br>')
+}
+
+const files = (email: Email): Attachment[] =>
+  (email.attachments ?? []).map((part) => ({ local: part.blobId ?? '', blobId: part.blobId ?? '', name: part.name ?? 'file', type: part.type, size: part.size, sent: part.size }))
+
+export async function answer(mode: Mode, id: Id | null): Promise<void> {
+  const email = id ? await whole(id).catch(() => undefined) : undefined
+  if (!email) return
+  const subject = email.subject ?? ''
+  const own = new Set(mine().map((identity) => identity.email.toLowerCase()))
+  const others = (list: EmailAddress[] | null | undefined) => (list ?? []).filter((one) => !own.has(one.email.toLowerCase()))
+  const identity = mine().find((one) => [...(email.to ?? []), ...(email.cc ?? [])].some((address) => address.email.toLowerCase() === one.email.toLowerCase())) ?? mine()[0]
+  const base = { identity: identity?.id ?? '' }
+  if (mode === 'again') return compose({ ...base, to: email.to ?? [], cc: email.cc ?? [], subject, html: original(email), attachments: files(email) })
+  if (mode === 'attach') {
+    const file = { local: email.blobId, blobId: email.blobId, name: `${subject || 'message'}.eml`, type: 'message/rfc822', size: email.size, sent: email.size }
+    return compose({ ...base, subject: prefixed('Fwd', subject), attachments: [file], answered: { id: email.id, keyword: '$forwarded' } })
+  }
+  const head = { name: people(email.from), date: full(email.receivedAt) }
+  if (mode === 'forward') {
+    const lines = [`${m.from()}: ${people(email.from)}`, `${m.date()}: ${head.date}`, `${m.to()}: ${people(email.to)}`, `${m.subject()}: ${subject}`]
+    const quoted = `<p>${lines.map(escaped).join('<br>')}</p>${original(email)}`
+    return compose({ ...base, subject: prefixed('Fwd', subject), quoted, attachments: files(email), answered: { id: email.id, keyword: '$forwarded' } })
+  }
+  const isMine = others(email.from).length === 0
+  const to = isMine ? (email.to ?? []) : email.replyTo?.length ? email.replyTo : (email.from ?? [])
+  const known = new Set(to.map((one) => one.email.toLowerCase()))
+  const rest = mode === 'replyAll' ? others([...(isMine ? [] : (email.to ?? [])), ...(email.cc ?? [])]).filter((one) => !known.has(one.email.toLowerCase())) : []
+  compose({
+    ...base, to, cc: rest, subject: prefixed('Re', subject), quoted: `<p>${escaped(m.wrote(head))}</p><blockquote type="cite">${original(email)}</blockquote>`,
+    inReplyTo: email.messageId ?? null, references: [...(email.references ?? email.inReplyTo ?? []), ...(email.messageId ?? [])], answered: { id: email.id, keyword: '$answered' },
+  })
+}
+
+/** Takes a draft up again. */
+export async function resume(id: Id): Promise<void> {
+  const there = composers.find((one) => named(one.draft ?? '') === id)
+  if (there) return void (there.isSmall = false)
+  const email = await whole(id).catch(() => undefined)
+  if (!email) return
+  const { html, quoted } = split(original(email))
+  const identity = mine().find((one) => one.email === email.from?.[0]?.email) ?? mine()[0]
+  compose({
+    to: email.to ?? [], cc: email.cc ?? [], bcc: email.bcc ?? [], subject: email.subject ?? '', html: html || '<div><br></div>', quoted, identity: identity?.id ?? '', attachments: files(email),
+    inReplyTo: email.inReplyTo ?? null, references: email.references ?? null, draft: id,
+  })
+}
+
+const domain = (identity: Identity | undefined) => identity?.email.split('@')[1] ?? 'localhost'
+
+function email(one: Composer, messageId: string): Record<string, unknown> {
+  const identity = mine().find((own) => own.id === one.identity)
+  const drafts = mail.role('drafts')?.id ?? ''
+  const list = (addresses: EmailAddress[]) => (addresses.length ? $state.snapshot(addresses) : null)
+  const html = joined(one.html, one.quoted)
+  return {
+    mailboxIds: { [drafts]: true }, keywords: { $draft: true, $seen: true }, from: [{ name: identity?.name ?? '', email: identity?.email ?? '' }],
+    to: list(one.to), cc: list(one.cc), bcc: list(one.bcc), subject: one.subject, messageId: [messageId],
+    ...(one.inReplyTo ? { inReplyTo: one.inReplyTo } : {}), ...(one.references?.length ? { references: one.references } : {}),
+    ...(one.wantsReceipt ? { 'header:Disposition-Notification-To:asAddresses': [{ name: identity?.name ?? '', email: identity?.email ?? '' }] } : {}),
+    textBody: [{ partId: 'text', type: 'text/plain' }], htmlBody: [{ partId: 'html', type: 'text/html' }],
+    bodyValues: { text: { value: textOf(html) }, html: { value: html } },
+    attachments: one.attachments.map((file) => ({ blobId: file.blobId, type: file.type, name: file.name, disposition: 'attachment' })),
+    preview: textOf(one.html).slice(0, 200).trim(), receivedAt: new Date().toISOString().replace(/\.\d+/, ''), hasAttachment: one.attachments.length > 0,
+  }
+}
+
+/** Only what a server takes: what is shown of a draft before the server knows it stays here. */
+function wire(object: Record<string, unknown>): Record<string, unknown> {
+  const { preview, receivedAt, hasAttachment, ...rest } = object
+  void preview
+  void hasAttachment
+  return { ...rest, receivedAt }
+}
+
+export async function saveDraft(one: Composer): Promise<void> {
+  if (!one.isDirty || !mail.role('drafts')) return
+  one.isDirty = false
+  const identity = mine().find((own) => own.id === one.identity)
+  const local = fresh()
+  const before = one.draft
+  one.draft = local
+  const made = wire(email($state.snapshot(one) as Composer, `${crypto.randomUUID()}@${domain(identity)}`))
+  await engine.change({ account: mail.account, type: 'Email', create: { [local]: made }, ...(before ? { destroy: [named(before)] } : {}), label: 'draft' })
+}
+
+export function close(one: Composer): void {
+  const at = composers.indexOf(one)
+  if (at >= 0) composers.splice(at, 1)
+}
+
+export async function discard(one: Composer): Promise<void> {
+  const kept = $state.snapshot(one) as Composer
+  close(one)
+  if (one.draft) await engine.change({ account: mail.account, type: 'Email', destroy: [named(one.draft)] })
+  toast(m.draft_discarded(), () => composers.push({ ...kept, draft: null, isDirty: true }))
+}
+
+export const recipients = (one: Composer) => [...one.to, ...one.cc, ...one.bcc]
+
+export async function send(one: Composer, delayMs = preferences.undoSeconds * 1000, isLater = false): Promise<void> {
+  const identity = mine().find((own) => own.id === one.identity)
+  const messageId = `${crypto.randomUUID()}@${domain(identity)}`
+  const kept = $state.snapshot(one) as Composer
+  const local = fresh()
+  const patch: Patch | null = one.answered ? { [`keywords/${one.answered.keyword}`]: true } : null
+  close(one)
+  await engine.send({
+    account: mail.account, local, email: wire(email(kept, messageId)), draft: kept.draft ? named(kept.draft) : null, identity: kept.identity, messageId, delay: delayMs,
+    envelope: { mailFrom: { email: identity?.email ?? '', parameters: null }, rcptTo: recipients(kept).map(({ email }) => ({ email })) },
+    sent: mail.role('sent')?.id ?? null, drafts: mail.role('drafts')?.id ?? null, ...(patch && kept.answered ? { also: { [kept.answered.id]: patch } } : {}),
+  })
+  const text = isLater ? m.will_be_sent() : status.online ? m.sent() : m.sent_when_back()
+  toast(text, () => void takeBack(local, kept), { ms: Math.max(5_000, Math.min(delayMs, 30_000)) })
+}
+
+async function takeBack(local: string, kept: Composer): Promise<void> {
+  if (await engine.unsend(local).catch(() => false)) composers.push({ ...kept, isDirty: true })
+  else toast(m.too_late(), null, { isBad: true })
+}
+
+/** Takes files in: they are handed over at once, or kept until the server is there. */
+export async function attach(one: Composer, list: Iterable<File>): Promise<void> {
+  for (const file of list) {
+    const local = fresh()
+    one.attachments.push({ local, blobId: local, name: file.name || 'image.png', type: file.type || 'application/octet-stream', size: file.size, sent: 0 })
+    one.isDirty = true
+    engine.attach(local, mail.account, file, file.name).catch(() => {
+      one.attachments = one.attachments.filter((other) => other.local !== local)
+      toast(m.failed_attach({ name: file.name }), null, { isBad: true })
+    })
+  }
+}
+
+export { QUOTE_CLASS }

@@ -1,0 +1,1 @@
+export const overlay: { shown: 'palette' | 'help' | null } = $state({ shown: null })
