@@ -28,6 +28,8 @@ export function shown(html: string, inline: (cid: string) => string | null, pict
     }
   }
   for (const cell of clean.querySelectorAll('[background]')) cell.removeAttribute('background')
+  for (const one of clean.querySelectorAll('[style]')) one.setAttribute('style', withoutAddresses(one.getAttribute('style') ?? ''))
+  for (const one of clean.querySelectorAll('style')) one.textContent = withoutAddresses(one.textContent ?? '')
   for (const link of clean.querySelectorAll('a[href]')) {
     link.setAttribute('rel', 'noopener noreferrer')
     link.setAttribute('target', '_blank')
@@ -37,6 +39,12 @@ export function shown(html: string, inline: (cid: string) => string | null, pict
   const styled = [...holder.querySelectorAll('[style], style')].some((one) => COLOUR.test(one.getAttribute('style') ?? one.textContent ?? ''))
   const isColoured = styled || holder.querySelector('[bgcolor], font[color]') !== null
   return { html: holder.innerHTML, remote: [...remote], isColoured }
+}
+
+/** Styles without what they would fetch; the policy of the frame refuses it as well. */
+function withoutAddresses(css: string): string {
+  const plain = css.replace(/\\([0-9a-f]{1,6}\s?|.)/gi, ' ').replace(/\/\*[\s\S]*?(\*\/|$)/g, ' ')
+  return plain.replace(/@import[^;]*(;|$)/gi, '').replace(/(url|image-set|src)\s*\([^)]*(\)|$)/gi, 'none')
 }
 
 function replace(image: Element, source: string | null): void {
