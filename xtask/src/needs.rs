@@ -106,6 +106,17 @@ static MAIL_PROGRAMS: Need = Need {
         },
     },
 };
+static IMAP_CLIENTS: Need = Need {
+    name: "mbsync, offlineimap, neomutt and script",
+    why: "programs that people read their mail with, for the tests of IMAP",
+    source: Source::Debian {
+        packages: &["isync", "offlineimap3", "neomutt", "bsdutils"],
+        present: |places| {
+            let programs = ["mbsync", "offlineimap", "neomutt", "script"];
+            programs.iter().all(|program| places.program(program).is_some())
+        },
+    },
+};
 static SWAKS: Need = Need {
     name: "swaks",
     why: "an independent client of SMTP, LMTP and submission",
@@ -151,11 +162,22 @@ static FUZZ: Need = Need {
 };
 
 /// What `cargo xtask test` needs.
-pub static FOR_TESTS: &[&Need] =
-    &[&POSTGRES, &POSTFIX, &NEXTEST, &DENY, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS, &NODE, &CHROMIUM];
+pub static FOR_TESTS: &[&Need] = &[
+    &POSTGRES,
+    &POSTFIX,
+    &NEXTEST,
+    &DENY,
+    &S3,
+    &MAIL_PROGRAMS,
+    &IMAP_CLIENTS,
+    &SWAKS,
+    &SCANNERS,
+    &NODE,
+    &CHROMIUM,
+];
 /// What a run of some tests, without the other checks, needs.
 pub static FOR_FILTERED_TESTS: &[&Need] =
-    &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS];
+    &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS, &IMAP_CLIENTS, &SWAKS, &SCANNERS];
 /// What building the web client needs.
 pub static FOR_THE_CLIENT: &[&Need] = &[&NODE];
 /// What measurements and the crash test need.

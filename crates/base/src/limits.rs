@@ -64,6 +64,7 @@ limits! {
     message_bytes = 67_108_864, "Bytes of one message; classes of service may set less for what their people send.";
     delivery_recipients = 200, "Recipients of a message that one transaction delivers to; more take several.";
     annotation_bytes = 65_536, "Bytes of one annotation of a mailbox.";
+    subscribed_names = 1_000, "Names of removed mailboxes that one person stays subscribed to.";
     annotations_per_mailbox = 100, "Annotations of one mailbox or account.";
     view_idle_seconds = 60, "Seconds after which what the server keeps in memory of a mailbox that nobody uses is dropped.";
     digest_bytes = 33_554_432, "Bytes of subjects, addresses and ids of mailboxes that the server keeps in memory for searching, sorting and threading.";

@@ -82,11 +82,24 @@ impl Session {
         Ok(account)
     }
 
+    async fn is_owner(&self, login: &Login, mailbox: &Mailbox, identifier: &str) -> Result<bool> {
+        let owner = self.owner(login, mailbox).await?;
+        Ok(owner.is_some_and(|owner| owner.eq_ignore_ascii_case(identifier)))
+    }
+
     /// `SETACL`.
     pub(crate) async fn set_acl(&mut self, set: SetAcl) -> Result<Done> {
         let login = self.login()?;
         let wanted = rights(&set.rights)?;
         let mailbox = self.shared_mailbox(&login, &set.mailbox).await?;
+        if self.is_owner(&login, &mailbox, &set.identifier).await? {
+            let keeps_all = set.change != AclChange::Remove && letters(wanted) == letters(Rights::all());
+            let nothing_goes =
+                set.change == AclChange::Add || (set.change == AclChange::Remove && wanted == Rights::NONE);
+            if keeps_all || nothing_goes {
+                return Done::text("The owner has all rights always");
+            }
+        }
         let subject = self.subject(&login, &mailbox, &set.identifier).await?;
         let before = if set.change == AclChange::Replace {
             Rights::NONE

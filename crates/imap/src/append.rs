@@ -21,17 +21,19 @@ impl Session {
     pub(crate) async fn append(&mut self, append: codec::imap::Append, bytes: &Bytes) -> Result<Done> {
         let login = self.login()?;
         let target = names::target(&self.server.mail, &login, &append.mailbox.0).await?;
-        let appended = self.put(&login, &target, append.messages, bytes).await?;
+        let ready = self.ready(&login, &target, append.messages, bytes).await?;
+        let appended = self.server.mail.append(&login.ctx, target.account, target.id, ready).await?;
         Done::code(append_uid(&target, &appended), "Appended")
     }
 
-    async fn put(
+    /// The messages of a command, their parts put together.
+    async fn ready(
         &self,
         login: &Login,
         target: &Mailbox,
         messages: Vec<AppendMessage>,
         bytes: &Bytes,
-    ) -> Result<Vec<Appended>> {
+    ) -> Result<Vec<Append>> {
         let mut ready = Vec::with_capacity(messages.len());
         for message in messages {
             let keywords = Keywords::parse(message.flags.iter().map(String::as_str))?;
@@ -51,7 +53,7 @@ impl Session {
             }
             ready.push(Append { body, keywords, received_at: message.received_at });
         }
-        Ok(self.server.mail.append(&login.ctx, target.account, target.id, ready).await?)
+        Ok(ready)
     }
 
     /// Puts the parts of a message together.
@@ -111,7 +113,7 @@ impl Session {
         })
     }
 
-    /// `REPLACE` and `UID REPLACE`: the new message comes before the old one goes, so that none is lost.
+    /// `REPLACE` and `UID REPLACE`: the new message comes and the old one goes in one transaction.
     pub(crate) async fn replace(
         &mut self,
         replace: Replace,
@@ -130,9 +132,11 @@ impl Session {
             return Err(Failure::no("NONEXISTENT", "There is no such message"));
         };
         let target = names::target(&mail, &login, &replace.mailbox.0).await?;
-        let appended = self.put(&login, &target, vec![replace.message], bytes).await?;
-        out.untagged(format_args!("OK [{}] The new one is there", append_uid(&target, &appended)));
-        mail.expunge(&login.ctx, from.0, from.1, vec![old]).await?;
+        let message = self.ready(&login, &target, vec![replace.message], bytes).await?.pop();
+        let Some(message) = message else { return Err(Failure::bad("A message is missing")) };
+        let place = (target.account, target.id);
+        let appended = mail.replace(&login.ctx, from, old, place, message).await?;
+        out.untagged(format_args!("OK [{}] The new one is there", append_uid(&target, &[appended])));
         Done::text("Replaced")
     }
 }

@@ -48,6 +48,8 @@ const LOGGED_IN: &[&str] = &[
     "PARTIAL",
     "UIDONLY",
     "NOTIFY",
+    "MULTISEARCH",
+    "INPROGRESS",
     "UNAUTHENTICATE",
 ];
 

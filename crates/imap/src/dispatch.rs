@@ -31,7 +31,8 @@ fn after(command: &Command) -> After {
         | Command::Compress
         | Command::Capability
         | Command::Id(_)
-        | Command::Enable(_) => After::Nothing,
+        | Command::Enable(_)
+        | Command::MultiSearch(_) => After::Nothing,
         Command::Fetch(fetch) if !fetch.uid => After::NoExpunge,
         Command::Store(store) if !store.uid => After::NoExpunge,
         Command::Search(search) if !search.uid => After::NoExpunge,
@@ -50,6 +51,7 @@ fn needs_numbers(command: &Command) -> bool {
         Command::Copy(copy) | Command::Move(copy) => !copy.uid,
         Command::Replace(replace) => !replace.uid,
         Command::Search(search) => !search.uid || by_key(&search.key),
+        Command::MultiSearch(search) => by_key(&search.key),
         Command::Sort(sort) => !sort.uid || by_key(&sort.key),
         Command::Thread(thread) => !thread.uid || by_key(&thread.key),
         _ => false,
@@ -126,6 +128,8 @@ impl Session {
             Command::Enable(names) => self.enable(&names, out),
             Command::Unauthenticate => {
                 self.go(Step::Forget);
+                let seconds = self.server.ctx.limits.imap_login_seconds;
+                out.conn()?.set_read_patience(std::time::Duration::from_secs(seconds));
                 Done::text("You are nobody again")
             }
             Command::Compress => self.compress(tag, out).await,
@@ -152,6 +156,7 @@ impl Session {
             Command::SetQuota(_) => Err(Failure::no("NOPERM", "Quotas are set by the administration")),
             Command::GetMetadata(get) => self.get_metadata(get, out).await,
             Command::SetMetadata(set) => self.set_metadata(set).await,
+            Command::MultiSearch(search) => Box::pin(self.multi_search(tag, search, out)).await,
             command => self.with_mailbox(tag, command, bytes, out).await,
         }
     }
@@ -176,7 +181,7 @@ impl Session {
             Command::UidExpunge(numbers) => self.expunge(Some(numbers), out).await,
             Command::Search(search) => Box::pin(self.search(tag, search, out)).await,
             Command::Sort(sort) => Box::pin(self.sort(tag, sort, out)).await,
-            Command::Thread(thread) => Box::pin(self.thread(thread, out)).await,
+            Command::Thread(thread) => Box::pin(self.thread(tag, thread, out)).await,
             Command::Fetch(fetch) => Box::pin(self.fetch(fetch, out)).await,
             Command::Store(store) => Box::pin(self.store(store, out)).await,
             Command::Copy(copy) => self.copy(&copy).await,

@@ -2,15 +2,16 @@
 //! (RFC 5182), CONDSTORE (RFC 7162), ESORT (RFC 5267), PARTIAL (RFC 9394).
 
 use base::Seq;
-use codec::imap::{Ranges, Returns, Search, Sort, Thread, write};
+use codec::imap::{MultiSearch, NotifyFilter, Ranges, Returns, Search, Sort, Thread, write};
 use mail::View;
 
 use crate::failure::{Failure, Result};
 use crate::messages::in_order;
 use crate::out::Out;
+use crate::out::patiently;
 use crate::selected::{Look, Modes, Selected};
 use crate::session::{Done, Session, State};
-use crate::{search, sort, thread};
+use crate::{names, notify, search, select, sort, thread};
 
 /// Something that was found.
 struct Found {
@@ -25,6 +26,9 @@ struct Found {
 impl Session {
     /// `SEARCH` and `UID SEARCH`.
     pub(crate) async fn search(&mut self, tag: &str, request: Search, out: &mut Out<'_>) -> Result<Done> {
+        if request.charset && self.modes.has(Modes::UTF8) {
+            return Err(Failure::bad("After UTF8=ACCEPT a search names no charset"));
+        }
         let mut returns = request.returns;
         // IMAP4rev2 knows no untagged SEARCH (RFC 9051 section 6.4.4).
         if returns.is_none() && self.modes.has(Modes::REV2) {
@@ -33,7 +37,7 @@ impl Session {
         if request.key.has_modseq() {
             self.use_modseqs(out);
         }
-        let found = self.find(&request, returns, out).await;
+        let found = self.find(tag, &request, out).await;
         let (found, view) = match found {
             Ok(found) => found,
             Err(failure) => {
@@ -51,7 +55,8 @@ impl Session {
                 if returns.save {
                     selected.saved = saved(&found, returns);
                 }
-                push_esearch(out, tag, request.uid, &found, returns, modseq);
+                let head = Head { tag, uid: request.uid, mailbox: None };
+                push_esearch(out, &head, &found, returns, modseq);
             }
             None => push_plain(out, "SEARCH", &found.numbers, modseq),
         }
@@ -60,22 +65,79 @@ impl Session {
 
     async fn find(
         &mut self,
+        tag: &str,
         request: &Search,
-        returns: Option<Returns>,
         out: &mut Out<'_>,
     ) -> Result<(Found, std::sync::Arc<View>)> {
         // Pipelined commands may name the result at once: what is known now is what is searched.
         self.sync(request.uid, out).await?;
-        let _ = returns;
         let (look, view) = self.look().await?;
         let look = look.with(&view, self)?;
-        let uids = search::run(look, &request.key).await?;
+        let uids = patiently(tag, out, search::run(look, &request.key)).await?;
         let numbers: Vec<u32> = if request.uid {
             uids.iter().collect()
         } else {
             look.selected.uids.ranks_of(&uids).iter().collect()
         };
         Ok((Found { uids: uids.iter().collect(), numbers, ascending: true }, view))
+    }
+
+    /// `ESEARCH`: each mailbox in which something was found is told by its name (RFC 7377 section 2.2).
+    pub(crate) async fn multi_search(
+        &mut self,
+        tag: &str,
+        request: MultiSearch,
+        out: &mut Out<'_>,
+    ) -> Result<Done> {
+        let MultiSearch { sources, returns, key } = request;
+        if sources.iter().all(NotifyFilter::is_selected) {
+            // The selected mailbox alone; it says which one it is as the others do.
+            self.selected()?;
+        }
+        if key.has_modseq() {
+            self.use_modseqs(out);
+        }
+        self.sync(true, out).await?;
+        let login = self.login()?;
+        let here = match &self.state {
+            State::Selected(_, selected) => Some((selected.account, selected.mailbox)),
+            _ => None,
+        };
+        let wants_here = sources.is_empty() || sources.iter().any(NotifyFilter::is_selected);
+        let mail = self.server.mail.clone();
+        for named in names::all(&mail, &login).await? {
+            let Some(mailbox) = &named.mailbox else { continue };
+            let is_here = here == Some((mailbox.account, mailbox.id));
+            let named_by = |source: &NotifyFilter| notify::takes(source, &named.name, mailbox, login.account);
+            let is_wanted = (is_here && wants_here) || sources.iter().any(named_by);
+            if !is_wanted {
+                continue;
+            }
+            let Ok(view) = mail.view(&login.ctx, mailbox.account, mailbox.id).await else { continue };
+            let opened = select::open(mailbox, &view, true);
+            // What `$` and numbers mean, the session knows.
+            let selected = match &self.state {
+                State::Selected(_, selected) if is_here => selected,
+                _ => &opened,
+            };
+            let look = Look { ctx: &login.ctx, mail: &mail, selected, view: &view, modes: self.modes };
+            let uids = patiently(tag, out, search::run(look, &key)).await?;
+            let uids: Vec<u32> = uids.iter().collect();
+            let found = Found { numbers: uids.clone(), uids, ascending: true };
+            if is_here && returns.save {
+                self.selected()?.1.saved = saved(&found, returns);
+            }
+            if found.uids.is_empty() {
+                continue;
+            }
+            let modseq = key.has_modseq().then(|| highest(&told(&found, Some(returns)), &view)).flatten();
+            let mut name = Vec::new();
+            write::mailbox(&mut name, &named.name, self.modes.is_utf8());
+            let head = Head { tag, uid: true, mailbox: Some((name, mailbox.uidvalidity)) };
+            push_esearch(out, &head, &found, returns, modseq);
+            out.checkpoint().await?;
+        }
+        Done::text("Searched")
     }
 
     /// `SORT` and `UID SORT`.
@@ -86,8 +148,8 @@ impl Session {
         self.sync(request.uid, out).await?;
         let (parts, view) = self.look().await?;
         let look = parts.with(&view, self)?;
-        let uids = search::run(look, &request.key).await?;
-        let order = sort::run(look, &request.criteria, &uids).await?;
+        let uids = patiently(tag, out, search::run(look, &request.key)).await?;
+        let order = patiently(tag, out, sort::run(look, &request.criteria, &uids)).await?;
         let numbers = numbers_of(look.selected, &uids, &order, request.uid);
         let found = Found { uids: order, numbers, ascending: false };
         let modseq = request.key.has_modseq().then(|| highest(&found.uids, &view)).flatten();
@@ -97,7 +159,8 @@ impl Session {
                 if returns.save {
                     selected.saved = saved(&found, returns);
                 }
-                push_esearch(out, tag, request.uid, &found, returns, modseq);
+                let head = Head { tag, uid: request.uid, mailbox: None };
+                push_esearch(out, &head, &found, returns, modseq);
             }
             None => push_plain(out, "SORT", &found.numbers, modseq),
         }
@@ -105,11 +168,11 @@ impl Session {
     }
 
     /// `THREAD` and `UID THREAD`.
-    pub(crate) async fn thread(&mut self, request: Thread, out: &mut Out<'_>) -> Result<Done> {
+    pub(crate) async fn thread(&mut self, tag: &str, request: Thread, out: &mut Out<'_>) -> Result<Done> {
         self.sync(request.uid, out).await?;
         let (parts, view) = self.look().await?;
         let look = parts.with(&view, self)?;
-        let uids = search::run(look, &request.key).await?;
+        let uids = patiently(tag, out, search::run(look, &request.key)).await?;
         let pairs: Vec<(u32, u32)> =
             if request.uid { Vec::new() } else { look.selected.numbered(&uids).collect() };
         let number = |uid: u32| match pairs.binary_search_by_key(&uid, |(_, known)| *known) {
@@ -213,23 +276,29 @@ fn push_plain(out: &mut Out<'_>, word: &str, numbers: &[u32], modseq: Option<Seq
     out.text("\r\n");
 }
 
-fn push_esearch(
-    out: &mut Out<'_>,
-    tag: &str,
+/// What stands at the beginning of an ESEARCH.
+struct Head<'h> {
+    tag: &'h str,
     uid: bool,
-    found: &Found,
-    returns: Returns,
-    modseq: Option<Seq>,
-) {
+    /// Name and UIDVALIDITY of the mailbox, where several are searched.
+    mailbox: Option<(Vec<u8>, u32)>,
+}
+
+fn push_esearch(out: &mut Out<'_>, head: &Head<'_>, found: &Found, returns: Returns, modseq: Option<Seq>) {
     // With SAVE alone nothing is told (RFC 5182 section 2.1).
     let tells = returns.min || returns.max || returns.all || returns.count || returns.partial.is_some();
     if !tells {
         return;
     }
     out.text("* ESEARCH (TAG ");
-    write::quoted(&mut out.bytes, tag.as_bytes());
+    write::quoted(&mut out.bytes, head.tag.as_bytes());
+    if let Some((name, uidvalidity)) = &head.mailbox {
+        out.text(" MAILBOX ");
+        out.bytes.extend_from_slice(name);
+        out.text(&format!(" UIDVALIDITY {uidvalidity}"));
+    }
     out.text(")");
-    if uid {
+    if head.uid {
         out.text(" UID");
     }
     let set = |numbers: &[u32]| {

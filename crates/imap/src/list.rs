@@ -85,15 +85,15 @@ impl Session {
         let login = self.login()?;
         let all = names::all(&self.server.mail, &login).await?;
         let patterns = whole_patterns(list);
-        let is_subscribed = |named: &Named| named.mailbox.as_ref().is_some_and(|mailbox| mailbox.subscribed);
         for named in &all {
             let fits = patterns.iter().any(|pattern| fits(pattern, &named.name));
             // With `%`, a level is told when something below it is subscribed to (RFC 3501 section 6.3.9).
             let above = patterns.iter().any(|pattern| pattern.ends_with('%'))
-                && all.iter().any(|other| is_subscribed(other) && is_below(&other.name, &named.name));
-            let attribute = match (fits, is_subscribed(named), above) {
-                (true, true, _) => "()",
-                (true, false, true) => "(\\Noselect)",
+                && all.iter().any(|other| other.subscribed && is_below(&other.name, &named.name));
+            let attribute = match (fits, named.subscribed, above) {
+                (true, true, _) if named.mailbox.is_some() => "()",
+                // Its mailbox is gone, or it is only above others.
+                (true, true, _) | (true, false, true) => "(\\Noselect)",
                 _ => continue,
             };
             out.text("* LSUB ");
@@ -119,11 +119,10 @@ fn is_below(name: &str, above: &str) -> bool {
 
 /// Whether the selection options take a name.
 fn takes(list: &List, named: &Named) -> bool {
-    if !list.subscribed && !list.special_use {
-        return true;
-    }
-    let Some(mailbox) = &named.mailbox else { return false };
-    (!list.subscribed || mailbox.subscribed) && (!list.special_use || special_use(mailbox).is_some())
+    let has_use = || named.mailbox.as_ref().is_some_and(|mailbox| special_use(mailbox).is_some());
+    (named.there || list.subscribed)
+        && (!list.subscribed || named.subscribed)
+        && (!list.special_use || has_use())
 }
 
 fn choose<'n>(all: &'n [Named], patterns: &[String], list: &List) -> Vec<Told<'n>> {
@@ -156,15 +155,12 @@ fn attributes(all: &[Named], named: &Named, list: &List, selected: bool) -> Vec<
     let mut attributes = Vec::with_capacity(4);
     match &named.mailbox {
         None => attributes.extend(["\\NonExistent", "\\Noselect"]),
-        Some(mailbox) => {
-            let wants_subscribed = list.returns.subscribed || (list.subscribed && selected);
-            if wants_subscribed && mailbox.subscribed {
-                attributes.push("\\Subscribed");
-            }
-            attributes.extend(special_use(mailbox));
-        }
+        Some(mailbox) => attributes.extend(special_use(mailbox)),
     }
-    let has_children = all.iter().any(|other| is_below(&other.name, &named.name));
+    if named.subscribed && (list.returns.subscribed || (list.subscribed && selected)) {
+        attributes.push("\\Subscribed");
+    }
+    let has_children = all.iter().any(|other| other.there && is_below(&other.name, &named.name));
     attributes.push(if has_children { "\\HasChildren" } else { "\\HasNoChildren" });
     attributes
 }

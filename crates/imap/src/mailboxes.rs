@@ -26,12 +26,13 @@ impl Session {
         Done::code(format!("MAILBOXID ({id})"), "Created")
     }
 
-    /// Makes a mailbox and what is missing above it.
+    /// Makes a mailbox and what is missing above it. Only SUBSCRIBE subscribes to them.
     async fn make(&self, login: &Login, spot: &Spot, role: Option<Role>) -> Result<CollectionId> {
         let mut parent = spot.parent;
         for (index, level) in spot.missing.iter().enumerate() {
             let role = role.filter(|_| index + 1 == spot.missing.len());
-            let made = self.server.mail.create_mailbox(&login.ctx, spot.account, parent, level, role).await;
+            let mail = &self.server.mail;
+            let made = mail.make_mailbox(&login.ctx, spot.account, (parent, level), role, false).await;
             parent = made.map_err(|error| taken(error, role))?;
         }
         Ok(parent)
@@ -49,6 +50,10 @@ impl Session {
             Meaning::Conflict => Failure::no("HASCHILDREN", "Remove the mailboxes below it first"),
             _ => error.into(),
         })?;
+        if mailbox.subscribed {
+            // The subscription outlives the mailbox (RFC 9051 section 6.3.7).
+            self.server.mail.subscribe_name(&login.ctx, &name.0, true).await?;
+        }
         if let State::Selected(_, selected) = &self.state
             && (selected.account, selected.mailbox) == (mailbox.account, mailbox.id)
         {
@@ -128,6 +133,7 @@ impl Session {
             Err(Failure::No(words)) if words.code == "NONEXISTENT" => {}
             Err(failure) => return Err(failure),
         }
+        self.server.mail.subscribe_name(&login.ctx, &name.0, false).await?;
         Done::text("Unsubscribed")
     }
 }

@@ -27,9 +27,8 @@ pub(crate) fn named(selected: &Selected, numbers: &Numbers, uid: bool) -> Result
         return Ok(set.resolve(selected.uids.last().unwrap_or(0)).intersect(&selected.uids));
     }
     let count = selected.uids.len();
-    // In an empty mailbox `1:*` is taken for what it means: nothing.
-    let is_nothing = count == 0 && set.has_star();
-    if set.largest() > count && !is_nothing {
+    // `*` of an empty mailbox is no message either (RFC 9051 section 9, `seq-number`).
+    if set.largest() > count || (count == 0 && set.has_star()) {
         return Err(Failure::bad("There is no message of that number"));
     }
     Ok(selected.uids.at_ranks(&set.resolve(count)))

@@ -2,7 +2,7 @@
 
 use base::{AccountId, CollectionId};
 use codec::imap::{Depth, GetMetadata, MailboxName, SetMetadata, write};
-use mail::{Annotation, Mailbox};
+use mail::{Annotation, Mailbox, Note};
 use wire::auth::Session as Login;
 
 use crate::failure::{Failure, Result};
@@ -104,7 +104,7 @@ impl Session {
         let login = self.login()?;
         let (account, mailbox) = self.annotated(&login, &set.mailbox).await?;
         let most = login.ctx.limits.annotation_bytes;
-        // All or none (RFC 5464 section 4.3): what can be seen to fail is seen before anything is set.
+        // All or none (RFC 5464 section 4.3): one commit.
         let mut ready = Vec::with_capacity(set.entries.len());
         for (name, value) in set.entries {
             let name = name.to_ascii_lowercase();
@@ -119,15 +119,13 @@ impl Session {
             if value.as_ref().is_some_and(|value| value.len() as u64 > most) {
                 return Err(Failure::no(format!("METADATA MAXSIZE {most}"), "The value is too long"));
             }
-            ready.push((rest, private, value));
+            ready.push(Note { name: rest, private, value });
         }
-        for (name, private, value) in ready {
-            let set = self.server.mail.annotate(&login.ctx, account, mailbox, &name, private, value).await;
-            set.map_err(|error| match error.meaning() {
-                base::Meaning::Limit => Failure::no("METADATA TOOMANY", error.to_string()),
-                _ => error.into(),
-            })?;
-        }
+        let set = self.server.mail.annotate(&login.ctx, account, mailbox, ready).await;
+        set.map_err(|error| match error.meaning() {
+            base::Meaning::Limit => Failure::no("METADATA TOOMANY", error.to_string()),
+            _ => error.into(),
+        })?;
         Done::text("Noted")
     }
 }

@@ -26,6 +26,17 @@ pub(crate) struct Named {
     pub name: String,
     /// The mailbox.
     pub mailbox: Option<Mailbox>,
+    /// Its reader is subscribed to it.
+    pub subscribed: bool,
+    /// There is a mailbox of that name, or one below it; else only a subscription is left of it.
+    pub there: bool,
+}
+
+impl Named {
+    /// A level above mailboxes.
+    fn level(name: &str) -> Self {
+        Self { name: name.to_owned(), mailbox: None, subscribed: false, there: true }
+    }
 }
 
 /// Where a new mailbox comes.
@@ -65,7 +76,8 @@ fn named(mailboxes: Vec<Mailbox>, prefix: &str, into: &mut Vec<Named>) {
             levels.push(prefix);
         }
         levels.reverse();
-        into.push(Named { name: levels.join("/"), mailbox: Some(mailbox) });
+        let subscribed = mailbox.subscribed;
+        into.push(Named { name: levels.join("/"), mailbox: Some(mailbox), subscribed, there: true });
     }
 }
 
@@ -82,13 +94,36 @@ pub(crate) async fn all(mail: &Mail, login: &Login) -> Result<Vec<Named>> {
         let prefix = prefix(&shared);
         let above = prefix.split_once(SEPARATOR).map_or(prefix.as_str(), |(above, _)| above);
         if !found.iter().any(|named| named.name == above) {
-            found.push(Named { name: above.to_owned(), mailbox: None });
+            found.push(Named::level(above));
         }
-        found.push(Named { name: prefix.clone(), mailbox: None });
+        found.push(Named::level(&prefix));
         named(mailboxes, &prefix, &mut found);
+    }
+    let kept = mail.subscribed_names(&login.ctx).await?;
+    if !kept.is_empty() {
+        subscriptions(&mut found, &kept);
     }
     found.sort_by(|left, right| (left.name != INBOX, &left.name).cmp(&(right.name != INBOX, &right.name)));
     Ok(found)
+}
+
+/// Adds names to which someone is subscribed though their mailboxes are gone, and the levels above them.
+fn subscriptions(found: &mut Vec<Named>, kept: &[String]) {
+    let mut places: HashMap<String, usize> =
+        found.iter().enumerate().map(|(place, named)| (named.name.clone(), place)).collect();
+    for name in kept {
+        let ends = name.match_indices(SEPARATOR).map(|(at, _)| at).chain([name.len()]);
+        for end in ends {
+            let part = name.get(..end).unwrap_or_default();
+            let place = *places.entry(part.to_owned()).or_insert_with(|| {
+                found.push(Named { there: false, ..Named::level(part) });
+                found.len() - 1
+            });
+            if let Some(named) = found.get_mut(place).filter(|_| end == name.len()) {
+                named.subscribed = true;
+            }
+        }
+    }
 }
 
 /// The account that a name lies in, and the rest of the name; `None` when there is no such account.

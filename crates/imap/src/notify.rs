@@ -76,18 +76,27 @@ impl Watch {
 }
 
 /// Whether a filter takes a mailbox.
-fn takes(filter: &NotifyFilter, name: &str, mailbox: &Mailbox, own: AccountId) -> bool {
+pub(crate) fn takes(filter: &NotifyFilter, name: &str, mailbox: &Mailbox, own: AccountId) -> bool {
     match filter {
         NotifyFilter::Selected | NotifyFilter::SelectedDelayed => false,
         NotifyFilter::Inboxes => mailbox.account == own && mailbox.role == Some(Role::Inbox),
         NotifyFilter::Personal => mailbox.account == own,
         NotifyFilter::Subscribed => mailbox.subscribed,
         NotifyFilter::Mailboxes(names) => names.iter().any(|wanted| wanted.0 == name),
+        NotifyFilter::SubtreeOne(names) => names.iter().any(|wanted| {
+            let below = name.strip_prefix(wanted.0.as_str());
+            let below = below.map(|rest| rest.strip_prefix(names::SEPARATOR).unwrap_or(rest));
+            name == wanted.0 || below.is_some_and(|rest| is_right_below(name, &wanted.0, rest))
+        }),
         NotifyFilter::Subtree(names) => names.iter().any(|wanted| {
             let below = name.strip_prefix(wanted.0.as_str());
             below.is_some_and(|rest| rest.is_empty() || rest.starts_with(names::SEPARATOR))
         }),
     }
+}
+
+fn is_right_below(name: &str, above: &str, rest: &str) -> bool {
+    name.len() == above.len() + 1 + rest.len() && !rest.is_empty() && !rest.contains(names::SEPARATOR)
 }
 
 fn known(all: &[Named]) -> Vec<Known> {

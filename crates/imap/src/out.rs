@@ -1,6 +1,12 @@
 //! What is written to a client: gathered, and sent in large pieces.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use wire::{Conn, Fault};
+
+/// How long a client waits for an answer before it is told that the server is still at it.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Bytes after which what was gathered is sent.
 const SEND_BYTES: usize = 64 * 1_024;
@@ -79,5 +85,55 @@ impl<'c> Out<'c> {
             Some(conn) => conn.flush().await,
             None => Ok(()),
         }
+    }
+}
+
+/// Waits for work that writes nothing meanwhile, and tells the client from time to time that it goes on (RFC 9585).
+///
+/// # Errors
+/// Those of the work, and a broken connection.
+pub(crate) async fn patiently<T>(
+    tag: &str,
+    out: &mut Out<'_>,
+    work: impl Future<Output = crate::failure::Result<T>>,
+) -> crate::failure::Result<T> {
+    every(PROGRESS, tag, out, work).await
+}
+
+async fn every<T>(
+    pause: Duration,
+    tag: &str,
+    out: &mut Out<'_>,
+    work: impl Future<Output = crate::failure::Result<T>>,
+) -> crate::failure::Result<T> {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(pause) => {}
+        }
+        out.text("* OK [INPROGRESS (");
+        codec::imap::write::quoted(&mut out.bytes, tag.as_bytes());
+        out.text(" NIL NIL)] Still at work\r\n");
+        out.flush().await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn long_work_is_told_of() {
+        let mut out = Out::memory();
+        let work = async {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            Ok(7)
+        };
+        let done = every(Duration::from_millis(1), "a\"1", &mut out, work).await.expect("it is done");
+        assert_eq!(done, 7);
+        let told = String::from_utf8(out.bytes).expect("text");
+        assert!(told.starts_with("* OK [INPROGRESS (\"a\\\"1\" NIL NIL)] Still at work\r\n"), "{told}");
     }
 }

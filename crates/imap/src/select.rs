@@ -55,7 +55,9 @@ impl Session {
         if !rev2 {
             // Nothing is ever \Recent: several sessions could not agree on it.
             out.text("* 0 RECENT\r\n");
-            if let Some(first) = view.iter().position(|entry| entry.flags & SEEN == 0) {
+            let first = view.iter().position(|entry| entry.flags & SEEN == 0);
+            // Who asked for no numbers is told none (RFC 9586 section 3).
+            if let Some(first) = first.filter(|_| !self.modes.has(Modes::UIDONLY)) {
                 out.untagged(format_args!("OK [UNSEEN {}] The first one unseen", first + 1));
             }
         }
@@ -150,7 +152,32 @@ pub(crate) fn mailbox_id(reader: AccountId, account: AccountId, mailbox: Collect
     if account == reader { format!("F{mailbox}") } else { format!("F{account}-{mailbox}") }
 }
 
-fn open(mailbox: &Mailbox, view: &View, examine: bool) -> Selected {
+/// What EMAILID and THREADID say: `letter`, and a number of the account. Numbers of other accounts have their account
+/// before them, as those of mailboxes.
+pub(crate) fn push_object_id(
+    out: &mut Vec<u8>,
+    letter: u8,
+    reader: AccountId,
+    account: AccountId,
+    number: i64,
+) {
+    out.push(letter);
+    if account != reader {
+        write::number(out, account.0.unsigned_abs());
+        out.push(b'-');
+    }
+    write::number(out, number.unsigned_abs());
+}
+
+/// The number in such an id, when it is one of this account.
+pub(crate) fn object_number(id: &str, letter: char, reader: AccountId, account: AccountId) -> Option<i64> {
+    let rest = id.strip_prefix(letter)?;
+    let rest = if account == reader { rest } else { rest.strip_prefix(&format!("{account}-"))? };
+    rest.bytes().all(|byte| byte.is_ascii_digit()).then(|| rest.parse().ok())?
+}
+
+/// A mailbox as a session sees it that opens it now.
+pub(crate) fn open(mailbox: &Mailbox, view: &View, examine: bool) -> Selected {
     let changes = [Right::Insert, Right::Seen, Right::Flag, Right::Delete];
     let may_change = changes.into_iter().any(|right| mailbox.rights.has(right));
     let mut keywords = Vec::new();

@@ -39,6 +39,13 @@ CREATE TABLE mailbox_subscription (
     PRIMARY KEY (account_id, owner_id, mailbox_id)
 ) {without_rowid};
 
+-- A name that a person is subscribed to although the mailbox of that name was removed: IMAP keeps such subscriptions.
+CREATE TABLE mailbox_name_subscription (
+    account_id bigint NOT NULL, -- who is subscribed
+    name text NOT NULL,         -- the whole name, levels separated by '/'
+    PRIMARY KEY (account_id, name)
+) {without_rowid};
+
 -- What people and programs note about a mailbox (RFC 5464).
 CREATE TABLE mailbox_annotation (
     account_id bigint NOT NULL, -- whose mailbox it is

@@ -29,7 +29,7 @@ use store::sql::Migration;
 
 pub use deliver::{Delivered, Incoming, Rcpt};
 pub use mail::Mail;
-pub use mailboxes::{Annotation, Mailbox, MailboxChange, Quota, Role, SharedAccount};
+pub use mailboxes::{Annotation, Mailbox, MailboxChange, Note, Quota, Role, SharedAccount};
 pub use messages::{Append, Appended, Stored};
 pub use rows::{Columns, Row};
 pub use texts::MailTexts;

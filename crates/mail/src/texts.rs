@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use base::{AccountId, Ctx, Error, OrganisationId, Result};
+use base::{AccountId, Ctx, Error, OrganisationId, Result, Seq};
 use bytes::{Bytes, BytesMut};
 use codec::fold::fold;
 use kernel::{Kernel, Text, Texts, TextsOf};
@@ -170,6 +170,22 @@ impl Texts for MailTexts {
 }
 
 impl Mail {
+    /// Contents, ascending, that an index which stands at a commit may not know. What changed after it is new, or has
+    /// other flags than before: the index tells them apart.
+    async fn unknown(&self, view: &View, seq: Seq) -> Result<Vec<i64>> {
+        if seq >= view.seq {
+            return Ok(Vec::new());
+        }
+        let mut new: Vec<i64> =
+            view.iter().filter(|entry| entry.modseq > seq).map(|entry| entry.content).collect();
+        new.sort_unstable();
+        if let (Some(search), false) = (self.search(), new.is_empty()) {
+            let known = search.indexed(view.account, new.clone(), seq).await?;
+            new.retain(|content| known.binary_search(content).is_err());
+        }
+        Ok(new)
+    }
+
     /// Those of these contents of a mailbox, with their sizes, whose text holds a piece, compared as
     /// [`codec::fold`] says: in the body, or with `body_only` false in the header too. Complete, however far the
     /// index is behind. Ascending.
@@ -193,13 +209,7 @@ impl Mail {
         if found.any {
             look.extend_from_slice(among);
         } else {
-            // What changed after the index's commit may be new.
-            let mut new: Vec<i64> = if found.seq >= view.seq {
-                Vec::new()
-            } else {
-                view.iter().filter(|entry| entry.modseq > found.seq).map(|entry| entry.content).collect()
-            };
-            new.sort_unstable();
+            let new = self.unknown(view, found.seq).await?;
             for (content, size) in among {
                 let has = |list: &[i64]| list.binary_search(content).is_ok();
                 if has(&found.sure) && !body_only {

@@ -12,7 +12,7 @@ use super::mailbox::{MailboxName, Select, StatusItem, create_uses, status_items}
 use super::metadata::{GetMetadata, SetMetadata};
 use super::notify::Notify;
 use super::quota::SetQuota;
-use super::search::Search;
+use super::search::{MultiSearch, Search};
 use super::set::{Numbers, SequenceSet};
 use super::sort::{Sort, Thread};
 
@@ -97,6 +97,8 @@ pub enum Command {
     UidExpunge(Numbers),
     /// `SEARCH`.
     Search(Search),
+    /// `ESEARCH` (RFC 7377).
+    MultiSearch(MultiSearch),
     /// `SORT`.
     Sort(Sort),
     /// `THREAD`.
@@ -295,6 +297,7 @@ fn of_messages(name: &str, cursor: &mut Cursor<'_>, uid: bool) -> Parsed<Command
     const UNKNOWN: Fault = Fault::new(FaultKind::Unknown, "there is no such command");
     match name {
         "SEARCH" => return Search::parse(cursor, uid).map(Command::Search),
+        "ESEARCH" if !uid => return MultiSearch::parse(cursor).map(Command::MultiSearch),
         "SORT" => return Sort::parse(cursor, uid).map(Command::Sort),
         "THREAD" => return Thread::parse(cursor, uid).map(Command::Thread),
         "FETCH" | "STORE" | "COPY" | "MOVE" | "REPLACE" => {}

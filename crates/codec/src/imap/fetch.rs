@@ -301,6 +301,11 @@ fn part_numbers(cursor: &mut Cursor<'_>) -> Parsed<(Vec<u32>, bool)> {
 }
 
 impl Section {
+    /// Whether it is the whole message.
+    pub fn is_whole(&self) -> bool {
+        self.part.is_empty() && self.text == SectionText::Whole
+    }
+
     /// `section`, with its brackets.
     pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         cursor.expect(b'[', "'[' is missing")?;

@@ -39,7 +39,7 @@ pub use mailbox::{MailboxName, Resync, Select, StatusItem};
 pub use metadata::{Depth, GetMetadata, SetMetadata};
 pub use notify::{Event, EventGroup, Notify, NotifyFilter};
 pub use quota::SetQuota;
-pub use search::{Compare, DateField, Key, Returns, Search};
+pub use search::{Compare, DateField, Key, MultiSearch, Returns, Search};
 pub use set::{Numbers, Ranges, SequenceSet};
 pub use sort::{Criterion, Sort, SortBy, Thread, ThreadAlgorithm};
 pub use url::MessageUrl;

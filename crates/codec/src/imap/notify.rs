@@ -42,6 +42,8 @@ pub enum NotifyFilter {
     Subscribed,
     /// `SUBTREE`: these and all below them.
     Subtree(Vec<MailboxName>),
+    /// `SUBTREE-ONE`: these and what is right below them (RFC 7377).
+    SubtreeOne(Vec<MailboxName>),
     /// `MAILBOXES`: these.
     Mailboxes(Vec<MailboxName>),
 }
@@ -90,19 +92,32 @@ impl Notify {
     }
 }
 
+impl NotifyFilter {
+    /// `filter-mailboxes`.
+    pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        Ok(match cursor.word()?.to_ascii_uppercase().as_str() {
+            "SELECTED" => Self::Selected,
+            "SELECTED-DELAYED" => Self::SelectedDelayed,
+            "INBOXES" => Self::Inboxes,
+            "PERSONAL" => Self::Personal,
+            "SUBSCRIBED" => Self::Subscribed,
+            "SUBTREE" => Self::Subtree(mailboxes(cursor)?),
+            "SUBTREE-ONE" => Self::SubtreeOne(mailboxes(cursor)?),
+            "MAILBOXES" => Self::Mailboxes(mailboxes(cursor)?),
+            _ => return Err(Fault::syntax("there is no such mailbox filter")),
+        })
+    }
+
+    /// Whether it means the selected mailbox.
+    pub fn is_selected(&self) -> bool {
+        matches!(self, Self::Selected | Self::SelectedDelayed)
+    }
+}
+
 impl EventGroup {
     fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         cursor.open()?;
-        let filter = match cursor.word()?.to_ascii_uppercase().as_str() {
-            "SELECTED" => NotifyFilter::Selected,
-            "SELECTED-DELAYED" => NotifyFilter::SelectedDelayed,
-            "INBOXES" => NotifyFilter::Inboxes,
-            "PERSONAL" => NotifyFilter::Personal,
-            "SUBSCRIBED" => NotifyFilter::Subscribed,
-            "SUBTREE" => NotifyFilter::Subtree(mailboxes(cursor)?),
-            "MAILBOXES" => NotifyFilter::Mailboxes(mailboxes(cursor)?),
-            _ => return Err(Fault::syntax("there is no such mailbox filter")),
-        };
+        let filter = NotifyFilter::parse(cursor)?;
         cursor.space()?;
         let events = if cursor.take_word("NONE") { Vec::new() } else { cursor.list(false, event)? };
         cursor.close()?;

@@ -1,9 +1,10 @@
 //! SEARCH: RFC 3501 section 6.4.4, RFC 9051, with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), CONDSTORE (RFC 7162),
-//! WITHIN (RFC 5032), OBJECTID (RFC 8474), SAVEDATE (RFC 8514), PARTIAL (RFC 9394) and MULTISEARCH's `IN` refused.
+//! WITHIN (RFC 5032), OBJECTID (RFC 8474), SAVEDATE (RFC 8514), PARTIAL (RFC 9394) and MULTISEARCH (RFC 7377).
 
 use super::cursor::{Cursor, Fault, FaultKind, Parsed};
 use super::date::{Day, date};
 use super::fetch::PartialRange;
+use super::notify::NotifyFilter;
 use super::set::Numbers;
 
 /// `SEARCH` and `UID SEARCH`.
@@ -13,6 +14,19 @@ pub struct Search {
     pub uid: bool,
     /// What is answered; `None` for the old untagged SEARCH.
     pub returns: Option<Returns>,
+    /// A charset was named.
+    pub charset: bool,
+    /// What is looked for.
+    pub key: Key,
+}
+
+/// `ESEARCH` (RFC 7377): a search in several mailboxes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MultiSearch {
+    /// In which mailboxes; the selected one where none are named.
+    pub sources: Vec<NotifyFilter>,
+    /// What is answered.
+    pub returns: Returns,
     /// What is looked for.
     pub key: Key,
 }
@@ -139,12 +153,43 @@ impl Search {
             returns = Some(Returns::parse(cursor)?);
             cursor.space()?;
         }
-        if cursor.take_text("CHARSET ") {
-            charset(cursor)?;
+        let charset = optional_charset(cursor)?;
+        Ok(Self { uid, returns, charset, key: Key::program(cursor)? })
+    }
+}
+
+impl MultiSearch {
+    pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let mut sources = Vec::new();
+        cursor.space()?;
+        if cursor.take_text("IN ") {
+            // Options of scope may follow the mailboxes; none is defined.
+            sources = cursor.list(false, NotifyFilter::parse)?;
             cursor.space()?;
         }
-        Ok(Self { uid, returns, key: Key::program(cursor)? })
+        let mut returns = Returns { all: true, ..Returns::default() };
+        if cursor.take_word("RETURN") {
+            cursor.space()?;
+            returns = Returns::parse(cursor)?;
+            cursor.space()?;
+        }
+        optional_charset(cursor)?;
+        let key = Key::program(cursor)?;
+        let in_others = sources.iter().any(|source| !source.is_selected());
+        if in_others && (returns.save || key.has_sequence() || key.has_saved()) {
+            return Err(Fault::syntax("numbers and '$' are of the selected mailbox alone"));
+        }
+        Ok(Self { sources, returns, key })
     }
+}
+
+fn optional_charset(cursor: &mut Cursor<'_>) -> Parsed<bool> {
+    let named = cursor.take_text("CHARSET ");
+    if named {
+        charset(cursor)?;
+        cursor.space()?;
+    }
+    Ok(named)
 }
 
 impl Returns {

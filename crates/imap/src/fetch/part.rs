@@ -27,7 +27,7 @@ pub async fn part(
         Some(structure) => structure,
         None => structure_of(&mail.body(ctx, account, mailbox, entry.content, None).await?),
     };
-    let Some(range) = range_of(section, row, Some(&structure)) else { return Ok(None) };
+    let Some(range) = range_of(section, row.size, Some(row), Some(&structure)) else { return Ok(None) };
     let bytes = mail.body(ctx, account, mailbox, entry.content, Some(range)).await?;
     Ok(Some(match &section.text {
         SectionText::Fields { not, names } => {

@@ -57,6 +57,17 @@ impl Plan {
         let mut plan = Self::default();
         for item in items {
             match item {
+                FetchItem::Section { section, .. } if section.is_whole() => {
+                    // Its size is known: nothing but its bytes is read.
+                    plan.bodies = true;
+                    plan.sections.extend(Bytes::of(item));
+                    continue;
+                }
+                FetchItem::Rfc822 => {
+                    plan.bodies = true;
+                    plan.sections.extend(Bytes::of(item));
+                    continue;
+                }
                 FetchItem::Envelope => plan.columns.envelope = true,
                 FetchItem::BodyStructure | FetchItem::Body => plan.columns.structure = true,
                 FetchItem::Section { section, .. } => plan.section(section),
@@ -64,7 +75,7 @@ impl Plan {
                     plan.columns.structure = true;
                     plan.bodies = true;
                 }
-                FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text => plan.bodies = true,
+                FetchItem::Rfc822Header | FetchItem::Rfc822Text => plan.bodies = true,
                 FetchItem::ThreadId => plan.columns.thread = true,
                 FetchItem::Preview { .. } => plan.columns.texts = true,
                 FetchItem::SaveDate => {

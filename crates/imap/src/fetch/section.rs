@@ -35,8 +35,18 @@ impl Pieces {
     }
 }
 
-/// The bytes of the message that a section is, or from which it is made; nothing for one that is not there.
-pub(crate) fn range_of(section: &Section, row: &Row, structure: Option<&Structure>) -> Option<Range<u64>> {
+/// The bytes of a message of `size` bytes that a section is, or from which it is made; nothing for one that is not
+/// there. Only the whole message needs no row.
+pub(crate) fn range_of(
+    section: &Section,
+    size: i64,
+    row: Option<&Row>,
+    structure: Option<&Structure>,
+) -> Option<Range<u64>> {
+    if section.is_whole() {
+        return Some(0..size.unsigned_abs());
+    }
+    let row = row?;
     let of = match &section.text {
         SectionText::Whole => Of::Whole,
         SectionText::Header | SectionText::Fields { .. } => Of::Header,
@@ -85,13 +95,19 @@ fn has_kept_fields(section: &Section, row: &Row) -> bool {
 }
 
 /// The range that an item needs of a message, as far as rows do not answer it.
-fn needed(wanted: &Bytes, row: &Row, structure: Option<&Structure>) -> Option<Range<u64>> {
+fn needed(wanted: &Bytes, size: i64, row: Option<&Row>, structure: Option<&Structure>) -> Option<Range<u64>> {
+    if let Bytes::Section(section, partial) = wanted
+        && section.is_whole()
+    {
+        return Some(cut(range_of(section, size, row, structure)?, *partial));
+    }
+    let row = row?;
     match wanted {
         Bytes::Section(section, partial) => {
             if has_kept_fields(section, row) {
                 return None;
             }
-            let range = range_of(section, row, structure)?;
+            let range = range_of(section, size, Some(row), structure)?;
             let whole = matches!(section.text, SectionText::Fields { .. });
             Some(if whole { range } else { cut(range, *partial) })
         }
@@ -120,8 +136,11 @@ pub(crate) async fn read<'r>(
     let mut wanted = Vec::new();
     for told in batch {
         let content = told.entry.content;
-        let Some(row) = row_of(content) else { continue };
-        if parts && !pieces.structures.contains_key(&content) {
+        let row = row_of(content);
+        if row.is_none() && plan.rows {
+            continue;
+        }
+        if let (true, false, Some(row)) = (parts, pieces.structures.contains_key(&content), row) {
             let structure = match Structure::parse(&row.structure) {
                 Some(structure) => structure,
                 None => structure_of(&look.mail.body(look.ctx, account, mailbox, content, None).await?),
@@ -130,7 +149,7 @@ pub(crate) async fn read<'r>(
         }
         let structure = pieces.structures.get(&content);
         for bytes in &plan.sections {
-            let range = needed(bytes, row, structure);
+            let range = needed(bytes, told.entry.size, row, structure);
             if let Some(range) = range.filter(|range| range.end - range.start <= AHEAD_BYTES) {
                 wanted.push((content, range));
             }

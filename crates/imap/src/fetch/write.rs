@@ -182,13 +182,13 @@ impl Pen<'_> {
             }
             FetchItem::ModSeq => modseq(out, entry),
             FetchItem::EmailId => {
-                out.extend_from_slice(b"EMAILID (M");
-                write::number(out, entry.object.unsigned_abs());
+                out.extend_from_slice(b"EMAILID (");
+                self.object_id(out, b'M', entry.object);
                 out.push(b')');
             }
             FetchItem::ThreadId => {
-                out.extend_from_slice(b"THREADID (T");
-                write::number(out, self.row.map_or(0, |row| row.thread.unsigned_abs()));
+                out.extend_from_slice(b"THREADID (");
+                self.object_id(out, b'T', self.row.map_or(0, |row| row.thread));
                 out.push(b')');
             }
             FetchItem::Preview { .. } => {
@@ -210,6 +210,11 @@ impl Pen<'_> {
             _ => return false,
         }
         true
+    }
+
+    fn object_id(&self, out: &mut Vec<u8>, letter: u8, number: i64) {
+        let (reader, account) = (self.look.ctx.actor.account, self.look.selected.account);
+        crate::select::push_object_id(out, letter, reader, account, number);
     }
 
     /// Items that may need the body.
@@ -270,14 +275,11 @@ impl Pen<'_> {
     }
 
     async fn section(&self, section: &Section, partial: Option<Partial>, out: &mut Out<'_>) -> Result<()> {
-        let Some(row) = self.row else {
-            out.text("NIL");
-            return Ok(());
-        };
         if let SectionText::Fields { not, names } = &section.text {
             return self.fields(section, *not, names, partial, out).await;
         }
-        let Some(range) = section::range_of(section, row, self.structure()) else {
+        let size = self.told.entry.size;
+        let Some(range) = section::range_of(section, size, self.row, self.structure()) else {
             out.text("NIL");
             return Ok(());
         };
@@ -322,7 +324,7 @@ impl Pen<'_> {
         let mut found = if let Some(found) = section::kept_fields(section, row) {
             found
         } else {
-            let Some(range) = section::range_of(section, row, self.structure()) else {
+            let Some(range) = section::range_of(section, row.size, Some(row), self.structure()) else {
                 out.text("NIL");
                 return Ok(());
             };

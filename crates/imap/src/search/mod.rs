@@ -131,7 +131,9 @@ impl Asked<'_> {
                 }))
             }
             Key::ThreadId(id) => {
-                let Some(thread) = number(id, 'T') else { return Ok(Bits::none(self.entries.len())) };
+                let Some(thread) = self.object_number(id, 'T') else {
+                    return Ok(Bits::none(self.entries.len()));
+                };
                 let digest = self.digest().await?;
                 Ok(self.each(within, |entry| {
                     let known = digest.place(entry.content).and_then(|place| digest.at(place));
@@ -169,12 +171,17 @@ impl Asked<'_> {
             Key::ModSeq(least) => self.each(within, |entry| entry.modseq.0.unsigned_abs() >= *least),
             Key::Older(seconds) => self.each(within, |entry| entry.received_at <= earliest(seconds)),
             Key::Younger(seconds) => self.each(within, |entry| entry.received_at >= earliest(seconds)),
-            Key::EmailId(id) => match number(id, 'M') {
+            Key::EmailId(id) => match self.object_number(id, 'M') {
                 Some(object) => self.each(within, |entry| entry.object == object),
                 None => Bits::none(self.entries.len()),
             },
             _ => Bits::none(self.entries.len()),
         }
+    }
+
+    fn object_number(&self, id: &str, letter: char) -> Option<i64> {
+        let (reader, account) = (self.look.ctx.actor.account, self.look.selected.account);
+        crate::select::object_number(id, letter, reader, account)
     }
 
     fn numbers(&self, numbers: &Numbers, uid: bool, within: &Bits) -> Bits {
@@ -199,11 +206,6 @@ impl Asked<'_> {
             at.is_some_and(|(_, at_ms)| compared(Day::of_ms(*at_ms), compare, day))
         }))
     }
-}
-
-/// The number in an id such as `M12`.
-fn number(id: &str, letter: char) -> Option<i64> {
-    id.strip_prefix(letter)?.parse().ok()
 }
 
 fn compared(day: Day, compare: Compare, with: Day) -> bool {

@@ -50,7 +50,7 @@ impl House {
     /// A client that was greeted.
     pub async fn client(&self) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("a connection");
-        let mut client = Client { stream, read: Vec::new() };
+        let mut client = Client { stream, read: Vec::new(), ended: false };
         let greeting = client.line().await;
         assert!(greeting.starts_with("* OK [CAPABILITY "), "{greeting}");
         client
@@ -78,6 +78,8 @@ impl House {
 pub struct Client {
     stream: TcpStream,
     read: Vec<u8>,
+    /// The connection ended.
+    pub ended: bool,
 }
 
 impl Client {
@@ -104,6 +106,7 @@ impl Client {
             let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut room)).await;
             match read.expect("a line in time") {
                 Ok(0) | Err(_) => {
+                    self.ended = true;
                     return String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned();
                 }
                 Ok(count) => self.read.extend_from_slice(&room[..count]),

@@ -9,11 +9,16 @@
     clippy::large_futures
 )]
 
+mod clients;
 mod data;
 mod fetching;
+mod hostile;
 mod house;
+mod idle;
 mod searching;
+mod sharing;
 mod sorting;
+mod stress;
 mod threading;
 mod timing;
 mod transcripts;

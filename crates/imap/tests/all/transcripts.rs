@@ -115,6 +115,9 @@ const PLAYED: &[&str] = &[
     "faults",
     "sort",
     "objectid",
+    "subscriptions",
+    "bodies",
+    "multisearch",
 ];
 
 #[test]
@@ -236,4 +239,19 @@ fn p07_sort_and_thread_order_messages() {
 #[test]
 fn p07_ids_previews_and_dates_are_told() {
     transcript("objectid");
+}
+
+#[test]
+fn p07_subscriptions_outlive_their_mailboxes() {
+    transcript("subscriptions");
+}
+
+#[test]
+fn p07_structures_and_sections_of_difficult_messages() {
+    transcript("bodies");
+}
+
+#[test]
+fn p07_several_mailboxes_are_searched_at_once() {
+    transcript("multisearch");
 }

@@ -258,6 +258,13 @@ impl Index {
             .await
     }
 
+    /// Those of these contents that were indexed when the index stood at a commit.
+    pub(super) async fn among(&self, account: AccountId, contents: Vec<i64>, seq: Seq) -> Result<Vec<i64>> {
+        let sql = "SELECT content_id FROM search_doc
+                    WHERE account_id = $1 AND content_id {in $2} AND content_seq <= $3 ORDER BY content_id";
+        self.store.read(move |tx| tx.query(sql, params![account, contents, seq], |row| row.int(0))).await
+    }
+
     /// Lets an account go that could not be indexed.
     pub(super) async fn release(&self, account: AccountId) -> Result<()> {
         if self.dialect == Dialect::Sqlite {

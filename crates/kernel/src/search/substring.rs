@@ -119,6 +119,15 @@ impl Search {
         }
         Ok(Candidates { seq, sure, unsure, any: false })
     }
+
+    /// Those of these contents, ascending, of which an index that stands at a commit knows the text: a content
+    /// never changes, so whatever happened to its flags and places since, the index speaks for it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the index cannot be read.
+    pub async fn indexed(&self, account: AccountId, contents: Vec<i64>, seq: Seq) -> Result<Vec<i64>> {
+        self.0.index.among(account, contents, seq).await
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use base::{AccountId, CollectionId, Ctx, Error, Result};
 use kernel::Right;
-use store::params;
+use store::{Tx, params};
 
 use crate::Mail;
 
@@ -15,6 +15,17 @@ pub struct Annotation {
     pub private: bool,
     /// What it says.
     pub value: Vec<u8>,
+}
+
+/// A note that is set, or taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Its name, without `/private` or `/shared` before it; compared without case.
+    pub name: String,
+    /// Whether only the reader sees it.
+    pub private: bool,
+    /// What it says; none takes it away.
+    pub value: Option<Vec<u8>>,
 }
 
 impl Mail {
@@ -41,7 +52,7 @@ impl Mail {
             .await
     }
 
-    /// Sets a note, or takes it away.
+    /// Sets notes or takes them away, all or none, as one commit.
     ///
     /// # Errors
     /// `NotFound` and `Forbidden` by rights (what all see needs the right to flag), `TooLarge` and `Limit` by the
@@ -51,39 +62,54 @@ impl Mail {
         ctx: &Ctx,
         account: AccountId,
         mailbox: CollectionId,
-        name: &str,
-        private: bool,
-        value: Option<Vec<u8>>,
+        notes: Vec<Note>,
     ) -> Result<()> {
         let (most_bytes, most) = (ctx.limits.annotation_bytes, ctx.limits.annotations_per_mailbox);
-        if value.as_ref().is_some_and(|value| value.len() as u64 > most_bytes) {
-            return Err(Error::too_large("annotation", format!("has more than {most_bytes} bytes")));
-        }
-        let name = name.to_ascii_lowercase();
-        if name.len() as u64 > ctx.limits.name_bytes {
-            return Err(Error::too_large("annotation", "has too long a name"));
+        for note in &notes {
+            if note.value.as_ref().is_some_and(|value| value.len() as u64 > most_bytes) {
+                return Err(Error::too_large("annotation", format!("has more than {most_bytes} bytes")));
+            }
+            if note.name.len() as u64 > ctx.limits.name_bytes {
+                return Err(Error::too_large("annotation", "has too long a name"));
+            }
         }
         let reader = ctx.actor.account;
         self.kernel()
             .write(ctx, account, move |batch| {
-                batch.require(mailbox, if private { Right::Read } else { Right::Flag })?;
-                let subject = if private { reader } else { AccountId(0) };
+                for note in &notes {
+                    batch.require(mailbox, if note.private { Right::Read } else { Right::Flag })?;
+                    let subject = if note.private { reader } else { AccountId(0) };
+                    set(batch.tx(), (account, mailbox, subject), note)?;
+                }
                 let tx = batch.tx();
-                let Some(value) = &value else {
-                    let sql = "DELETE FROM mailbox_annotation
-                                WHERE account_id = $1 AND mailbox_id = $2 AND subject_id = $3 AND name = $4";
-                    return tx.later(sql, params![account, mailbox, subject, &name]);
-                };
                 let sql = "SELECT count(*) FROM mailbox_annotation WHERE account_id = $1 AND mailbox_id = $2";
                 let count = tx.query_one(sql, params![account, mailbox], |row| row.int(0))?;
-                if count.unsigned_abs() >= most {
-                    return Err(Error::limit("annotation", format!("a mailbox has at most {most} annotations")));
+                let adds = notes.iter().any(|note| note.value.is_some());
+                if adds && count.unsigned_abs() > most {
+                    return Err(Error::limit(
+                        "annotation",
+                        format!("a mailbox has at most {most} annotations"),
+                    ));
                 }
-                let sql = "INSERT INTO mailbox_annotation (account_id, mailbox_id, subject_id, name, value)
-                           VALUES ($1, $2, $3, $4, $5)
-                           ON CONFLICT (account_id, mailbox_id, subject_id, name) DO UPDATE SET value = excluded.value";
-                tx.later(sql, params![account, mailbox, subject, &name, value.as_slice()])
+                Ok(())
             })
             .await
     }
+}
+
+fn set(
+    tx: &mut Tx<'_>,
+    (account, mailbox, subject): (AccountId, CollectionId, AccountId),
+    note: &Note,
+) -> Result<()> {
+    let name = note.name.to_ascii_lowercase();
+    let Some(value) = &note.value else {
+        let sql = "DELETE FROM mailbox_annotation
+                    WHERE account_id = $1 AND mailbox_id = $2 AND subject_id = $3 AND name = $4";
+        return tx.execute(sql, params![account, mailbox, subject, &name]).map(|_| ());
+    };
+    let sql = "INSERT INTO mailbox_annotation (account_id, mailbox_id, subject_id, name, value)
+               VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (account_id, mailbox_id, subject_id, name) DO UPDATE SET value = excluded.value";
+    tx.execute(sql, params![account, mailbox, subject, &name, value.as_slice()]).map(|_| ())
 }

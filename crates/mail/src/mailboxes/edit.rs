@@ -57,6 +57,21 @@ impl Mail {
         name: &str,
         role: Option<Role>,
     ) -> Result<CollectionId> {
+        self.make_mailbox(ctx, account, (parent, name), role, true).await
+    }
+
+    /// Makes a mailbox, and subscribes its owner to it where that is wished: clients of IMAP do it themselves.
+    ///
+    /// # Errors
+    /// As [`Mail::create_mailbox`].
+    pub async fn make_mailbox(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        (parent, name): (CollectionId, &str),
+        role: Option<Role>,
+        subscribe: bool,
+    ) -> Result<CollectionId> {
         check_name(name)?;
         if parent.0 == 0 && name.eq_ignore_ascii_case("inbox") {
             return Err(Error::conflict("name", "INBOX is there already"));
@@ -67,7 +82,9 @@ impl Mail {
                 let role = role.map(Role::word).unwrap_or_default();
                 let new = NewCollection { kind: NAME, parent, name: &name, role, state: "" };
                 let mailbox = batch.create_collection(&new)?;
-                want(batch.tx(), account, account, mailbox)?;
+                if subscribe {
+                    want(batch.tx(), account, account, mailbox)?;
+                }
                 Ok(mailbox)
             })
             .await

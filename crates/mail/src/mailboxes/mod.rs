@@ -3,6 +3,7 @@
 mod annotations;
 mod edit;
 mod inbox;
+mod names;
 mod sharing;
 
 use base::{AccountId, CollectionId, Ctx, Error, Result, Seq};
@@ -10,7 +11,7 @@ use kernel::{CollectionInfo, Rights, View as KernelView};
 use store::params;
 
 use crate::Mail;
-pub use annotations::Annotation;
+pub use annotations::{Annotation, Note};
 pub use edit::MailboxChange;
 pub(crate) use inbox::Inboxes;
 pub use sharing::SharedAccount;

@@ -2,9 +2,11 @@
 
 use base::{AccountId, CollectionId, Ctx, Error, ObjectId, Result, Seq};
 use bytes::Bytes;
+use kernel::Batch;
 use store::sql::Locks;
 
-use super::Read;
+use super::copy::Place;
+use super::{Read, items};
 use crate::flags::Keywords;
 use crate::{Mail, mailboxes};
 
@@ -47,7 +49,51 @@ pub(crate) async fn read(mail: &Mail, whole: &Bytes, trace_bytes: usize) -> Resu
         .map_err(|e| Error::corrupt("message", "could not be read").with_source(e))
 }
 
+/// A message that was read and whose body is stored: only its rows are missing.
+struct Ready {
+    message: Read,
+    body: store::blobs::Put,
+    keywords: Keywords,
+    received_at: i64,
+}
+
+impl Ready {
+    fn put(&self, batch: &mut Batch<'_, '_>, mailbox: CollectionId) -> Result<Appended> {
+        let made = self.message.put(batch, mailbox, &self.body, self.received_at, &self.keywords)?;
+        Ok(Appended {
+            uid: mailboxes::uid(made.item.0)?,
+            object: made.object,
+            content: made.content,
+            seq: made.seq,
+        })
+    }
+}
+
+fn is_mail(batch: &mut Batch<'_, '_>, mailbox: CollectionId) -> Result<()> {
+    let (kind, _) = batch.collection(mailbox)?;
+    if kind == crate::NAME { Ok(()) } else { Err(Error::not_found("mailbox")) }
+}
+
 impl Mail {
+    async fn ready(&self, ctx: &Ctx, account: AccountId, messages: Vec<Append>) -> Result<Vec<Ready>> {
+        let most = ctx.limits.message_bytes;
+        if messages.iter().any(|message| message.body.len() as u64 > most) {
+            return Err(Error::too_large(
+                "message",
+                format!("has more than {most} bytes; send it as a file"),
+            ));
+        }
+        let organisation = self.organisation_of(account).await?;
+        let mut ready = Vec::with_capacity(messages.len());
+        for Append { body: whole, keywords, received_at } in messages {
+            let body = self.put_body(organisation, &whole, 0).await?;
+            let message = read(self, &whole, 0).await?;
+            let received_at = received_at.unwrap_or_else(|| ctx.now_ms());
+            ready.push(Ready { message, body, keywords, received_at });
+        }
+        Ok(ready)
+    }
+
     /// Puts messages into a mailbox, all or none, as one commit.
     ///
     /// # Errors
@@ -59,42 +105,57 @@ impl Mail {
         mailbox: CollectionId,
         messages: Vec<Append>,
     ) -> Result<Vec<Appended>> {
-        let most = ctx.limits.message_bytes;
-        if messages.iter().any(|message| message.body.len() as u64 > most) {
-            return Err(Error::too_large(
-                "message",
-                format!("has more than {most} bytes; send it as a file"),
-            ));
-        }
-        let organisation = self.organisation_of(account).await?;
-        let mut ready = Vec::with_capacity(messages.len());
-        for Append { body, keywords, received_at } in messages {
-            let put = self.put_body(organisation, &body, 0).await?;
-            let message = read(self, &body, 0).await?;
-            ready.push((message, put, keywords, received_at.unwrap_or_else(|| ctx.now_ms())));
-        }
+        let ready = self.ready(ctx, account, messages).await?;
         let locks = Locks { accounts: vec![account.0], collections: vec![mailbox.0] };
         self.kernel()
             .write_many(ctx, locks, move |many| {
                 let quota = directory::resolve::quota_in_force(many.tx(), account)?;
                 many.batch(account, |batch| {
                     batch.set_quota(quota);
-                    let (kind, _) = batch.collection(mailbox)?;
-                    if kind != crate::NAME {
-                        return Err(Error::not_found("mailbox"));
-                    }
-                    let put = |(message, body, keywords, received_at): &(
-                        Read,
-                        store::blobs::Put,
-                        Keywords,
-                        i64,
-                    )| {
-                        let made = message.put(batch, mailbox, body, *received_at, keywords)?;
-                        let uid = mailboxes::uid(made.item.0)?;
-                        Ok(Appended { uid, object: made.object, content: made.content, seq: made.seq })
-                    };
-                    ready.iter().map(put).collect()
+                    is_mail(batch, mailbox)?;
+                    ready.iter().map(|ready| ready.put(batch, mailbox)).collect()
                 })
+            })
+            .await
+    }
+
+    /// Puts a message into a mailbox in the place of another one, of the same mailbox or of any: both happen or
+    /// neither, as one commit where both lie in one account.
+    ///
+    /// # Errors
+    /// `NotFound` when the old message is not there, and those of [`Mail::append`] and [`Mail::expunge`].
+    pub async fn replace(
+        &self,
+        ctx: &Ctx,
+        (from, old_mailbox): Place,
+        old: u32,
+        (to, mailbox): Place,
+        message: Append,
+    ) -> Result<Appended> {
+        let ready = self.ready(ctx, to, vec![message]).await?;
+        let locks = Locks { accounts: vec![from.0, to.0], collections: vec![old_mailbox.0, mailbox.0] };
+        let old = items(&[old]);
+        self.kernel()
+            .write_many(ctx, locks, move |many| {
+                let quota = directory::resolve::quota_in_force(many.tx(), to)?;
+                let put = |batch: &mut Batch<'_, '_>| {
+                    batch.set_quota(quota);
+                    is_mail(batch, mailbox)?;
+                    let made = ready.first().map(|ready| ready.put(batch, mailbox)).transpose()?;
+                    made.ok_or_else(|| Error::not_found("message"))
+                };
+                let remove = |batch: &mut Batch<'_, '_>| {
+                    let gone = batch.destroy(old_mailbox, &old)?;
+                    if gone.done.is_empty() { Err(Error::not_found("message")) } else { Ok(()) }
+                };
+                if from == to {
+                    return many.batch(to, |batch| {
+                        remove(batch)?;
+                        put(batch)
+                    });
+                }
+                many.batch(from, remove)?;
+                many.batch(to, put)
             })
             .await
     }

@@ -69,6 +69,13 @@ impl Mail {
                 }
                 many.batch(from.0, |batch| {
                     is_mail(batch, to.1)?;
+                    if moves && from.1 == to.1 {
+                        // New UIDs in the same mailbox (RFC 6851 section 3).
+                        let copied = batch.copy_to(from.1, &chunk, to.1)?;
+                        let gone: Vec<base::ItemId> = copied.iter().map(|(item, _)| *item).collect();
+                        batch.destroy(from.1, &gone)?;
+                        return Ok(copied);
+                    }
                     if moves {
                         return batch.move_to(from.1, &chunk, to.1);
                     }

@@ -1,5 +1,5 @@
 //! Structured MIME fields as they stand, for `BODYSTRUCTURE` (RFC 2045 section 5.1, RFC 2183): the value and its
-//! parameters, quotes taken off, nothing decoded: clients join and decode RFC 2231 pieces themselves.
+//! parameters, quotes taken off, nothing decoded: pieces of RFC 2231 are put together where they are told.
 
 use super::header::unfold;
 

@@ -1,5 +1,5 @@
 use base::{Door, Meaning};
-use mail::Role;
+use mail::{Note, Role};
 use store::params;
 use testkit::mail::{World, both, message};
 
@@ -115,7 +115,8 @@ fn no_statement_of_mail_scans() {
         mail.shared_accounts(&other).await.unwrap();
         mail.subscribe(&other, a.account, archive, true).await.unwrap();
         mail.rows(&other, a.account, archive, contents, all).await.unwrap();
-        mail.annotate(&other, a.account, archive, "/comment", true, Some(b"x".to_vec())).await.unwrap();
+        let note = Note { name: "/comment".into(), private: true, value: Some(b"x".to_vec()) };
+        mail.annotate(&other, a.account, archive, vec![note]).await.unwrap();
         mail.annotations(&other, a.account, archive).await.unwrap();
         mail.move_to(&other, to, vec![1], (b.account, world.mailbox(b, Role::Inbox).await.id)).await.unwrap();
         mail.quota(&ctx, a.account).await.unwrap();
