@@ -57,6 +57,14 @@ static POSTFIX: Need = Need {
         present: has_postfix,
     },
 };
+static DOVECOT: Need = Need {
+    name: "Dovecot",
+    why: "people bring their mail from other servers",
+    source: Source::Debian {
+        packages: &["dovecot-core", "dovecot-imapd"],
+        present: |_| Path::new("/usr/sbin/dovecot").is_file() && Path::new("/usr/lib/dovecot/imap").is_file(),
+    },
+};
 static CXX: Need = Need {
     name: "a C++ compiler",
     why: "the fuzzing engine is compiled from source",
@@ -165,6 +173,7 @@ static FUZZ: Need = Need {
 pub static FOR_TESTS: &[&Need] = &[
     &POSTGRES,
     &POSTFIX,
+    &DOVECOT,
     &NEXTEST,
     &DENY,
     &S3,
@@ -177,6 +186,7 @@ pub static FOR_TESTS: &[&Need] = &[
 ];
 /// What a run of some tests, without the other checks, needs.
 pub static FOR_FILTERED_TESTS: &[&Need] =
+    &[&POSTGRES, &POSTFIX, &DOVECOT, &NEXTEST, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS];
     &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS, &IMAP_CLIENTS, &SWAKS, &SCANNERS];
 /// What building the web client needs.
 pub static FOR_THE_CLIENT: &[&Need] = &[&NODE];

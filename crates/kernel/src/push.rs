@@ -179,7 +179,7 @@ impl Hub {
         for mailbox in &*lock(&self.all) {
             mailbox.put(change);
         }
-        if self.notifier.has_others() {
+        if self.notifier.tells_others() {
             self.notifier.publish_away(TOPIC, &change.write());
         }
     }
@@ -223,7 +223,7 @@ impl Hub {
 
     /// Hears other nodes from the first follower on.
     fn listen(self: &Arc<Self>) {
-        if !self.notifier.has_others() || self.listening.swap(true, Ordering::SeqCst) {
+        if !self.notifier.hears_others() || self.listening.swap(true, Ordering::SeqCst) {
             return;
         }
         let mut heard = self.notifier.subscribe(TOPIC);

@@ -18,6 +18,7 @@ pub mod queue;
 mod rows;
 pub mod sieve;
 pub mod summary;
+pub mod taken;
 mod texts;
 mod threads;
 mod view;
@@ -45,7 +46,7 @@ pub const PART: Part = Part {
 };
 
 /// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.
-pub const PARTS: &[Part] = &[PART, queue::PART, dkim::PART, greylist::PART];
+pub const PARTS: &[Part] = &[PART, queue::PART, dkim::PART, greylist::PART, taken::PART];
 
 /// What names bodies beside the kind's own table: for the sweep of the blob store.
 pub const REFERENCES: &[Reference] = &[queue::REFERENCE];

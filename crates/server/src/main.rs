@@ -14,6 +14,7 @@ mod doors;
 mod failure;
 mod figures;
 mod folder;
+mod import;
 mod key;
 mod logging;
 mod node;

@@ -65,7 +65,7 @@ fn settings(config: &Config, dns: Dns) -> Result<Settings> {
 }
 
 /// The authorities of the system, and those of the configuration.
-fn roots(config: &Config) -> Result<Arc<RootCertStore>> {
+pub fn roots(config: &Config) -> Result<Arc<RootCertStore>> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {

@@ -89,6 +89,7 @@ impl Opened {
     pub async fn open(config: &Config) -> Result<Self> {
         let folder = folder::serve(&config.top.data_dir)?;
         let node = Node::open(config).await?;
+        node.store().notifier().listen_beside()?;
         let blobs = bodies::open(&node, config).await?;
         let mail = Mail::new(node.directory.clone(), blobs.clone());
         let sources = vec![mail.search_source()];

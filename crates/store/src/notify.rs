@@ -1,7 +1,8 @@
 //! Small texts from one node to all: hints that something may be new, never the news itself.
 //!
 //! Inside the process they travel through channels. Between nodes on one PostgreSQL they travel by
-//! LISTEN/NOTIFY over a connection of their own.
+//! LISTEN/NOTIFY over a connection of their own; between a server and the commands on its embedded database
+//! through a socket next to its file.
 //!
 //! What must stay true here:
 //! - No NOTIFY is sent inside a transaction that writes: the server runs the commits of such transactions one
@@ -11,16 +12,19 @@
 //! - Publishing never waits: it may be called where nothing may block.
 
 mod away;
+mod beside;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base::{Error, Result};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::sql::Backend;
 use away::Away;
 pub use away::EVERY;
+use beside::Beside;
 
 /// Hints that a receiver may be behind before it is told [`Notice::Missed`].
 const QUEUE: usize = 1_024;
@@ -46,6 +50,7 @@ pub struct Notifier(Arc<Shared>);
 struct Shared {
     topics: Arc<Topics>,
     away: Option<Away>,
+    beside: Option<Beside>,
 }
 
 /// The receivers of this process, by topic.
@@ -78,11 +83,12 @@ impl Notifier {
     /// The connection to other nodes is made when the notifier is used first.
     pub(crate) fn new(backend: &Backend) -> Self {
         let topics = Arc::new(Topics::default());
-        let away = match backend {
-            Backend::Sqlite { .. } | Backend::Derived { .. } => None,
-            Backend::Postgres { url, .. } => Some(Away::new(url.clone(), topics.clone())),
+        let (away, beside) = match backend {
+            Backend::Sqlite { path, .. } => (None, Some(Beside::new(path, topics.clone()))),
+            Backend::Derived { .. } => (None, None),
+            Backend::Postgres { url, .. } => (Some(Away::new(url.clone(), topics.clone())), None),
         };
-        Self(Arc::new(Shared { topics, away }))
+        Self(Arc::new(Shared { topics, away, beside }))
     }
 
     /// Tells all nodes, this one at once. Receivers are told [`Notice::Missed`] instead of a text that is
@@ -97,11 +103,38 @@ impl Notifier {
         if let Some(away) = &self.0.away {
             away.publish(topic, text);
         }
+        if let Some(beside) = &self.0.beside
+            && !beside.is_listening()
+        {
+            beside.publish(topic, text);
+        }
     }
 
     /// Whether there can be other nodes.
     pub fn has_others(&self) -> bool {
         self.0.away.is_some()
+    }
+
+    /// Whether somebody else may want to hear of what is published here.
+    pub fn tells_others(&self) -> bool {
+        self.has_others() || self.0.beside.as_ref().is_some_and(|beside| !beside.is_listening())
+    }
+
+    /// Whether hints of others may come.
+    pub fn hears_others(&self) -> bool {
+        self.has_others() || self.0.beside.as_ref().is_some_and(Beside::is_listening)
+    }
+
+    /// Hears commands beside this process, on an embedded database: for the one that serves its folder, before
+    /// anybody subscribes.
+    ///
+    /// # Errors
+    /// `Unavailable` when the socket cannot be made.
+    pub fn listen_beside(&self) -> Result<()> {
+        self.0.beside.as_ref().map_or(Ok(()), Beside::listen).map_err(|error| {
+            let rule = "has no room for the socket that commands tell the server by; is its path too long?";
+            Error::unavailable("data_dir", rule).with_source(error)
+        })
     }
 
     /// Hints on `topic` from now on. A receiver that was just made looks into the database once; on
@@ -119,12 +152,18 @@ impl Notifier {
         if let Some(away) = &self.0.away {
             away.close();
         }
+        if let Some(beside) = &self.0.beside {
+            beside.close();
+        }
     }
 
     /// Asks the connection to end, without waiting.
     pub(crate) fn stop(&self) {
         if let Some(away) = &self.0.away {
             away.stop();
+        }
+        if let Some(beside) = &self.0.beside {
+            beside.close();
         }
     }
 }

@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod crash;
 pub mod dns;
+pub mod dovecot;
 pub mod engines;
 pub mod mail;
 pub mod note;

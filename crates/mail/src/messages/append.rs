@@ -84,14 +84,15 @@ impl Mail {
             ));
         }
         let organisation = self.organisation_of(account).await?;
-        let mut ready = Vec::with_capacity(messages.len());
-        for Append { body: whole, keywords, received_at } in messages {
-            let body = self.put_body(organisation, &whole, 0).await?;
-            let message = read(self, &whole, 0).await?;
-            let received_at = received_at.unwrap_or_else(|| ctx.now_ms());
-            ready.push(Ready { message, body, keywords, received_at });
-        }
-        Ok(ready)
+        let made_ready =
+            messages.into_iter().map(|Append { body: whole, keywords, received_at }| async move {
+                let body = self.put_body(organisation, &whole, 0).await?;
+                let message = read(self, &whole, 0).await?;
+                let received_at = received_at.unwrap_or_else(|| ctx.now_ms());
+                Ok(Ready { message, body, keywords, received_at })
+            });
+        // Together: bodies that wait at the same time become durable at once.
+        futures_util::future::try_join_all(made_ready).await
     }
 
     /// Puts messages into a mailbox, all or none, as one commit.
@@ -105,6 +106,18 @@ impl Mail {
         mailbox: CollectionId,
         messages: Vec<Append>,
     ) -> Result<Vec<Appended>> {
+        self.append_with(ctx, account, mailbox, messages, |_, _| Ok(())).await
+    }
+
+    /// The same with `beside` in the transaction, after the messages are put.
+    pub(crate) async fn append_with(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        mailbox: CollectionId,
+        messages: Vec<Append>,
+        beside: impl Fn(&mut Batch<'_, '_>, &[Appended]) -> Result<()> + Send + 'static,
+    ) -> Result<Vec<Appended>> {
         let ready = self.ready(ctx, account, messages).await?;
         let locks = Locks { accounts: vec![account.0], collections: vec![mailbox.0] };
         self.kernel()
@@ -113,7 +126,10 @@ impl Mail {
                 many.batch(account, |batch| {
                     batch.set_quota(quota);
                     is_mail(batch, mailbox)?;
-                    ready.iter().map(|ready| ready.put(batch, mailbox)).collect()
+                    let done =
+                        ready.iter().map(|ready| ready.put(batch, mailbox)).collect::<Result<Vec<_>>>()?;
+                    beside(batch, &done)?;
+                    Ok(done)
                 })
             })
             .await

@@ -39,8 +39,7 @@ pub fn run(session: &mut Session, arguments: &Arguments) -> Result<(), Failure> 
     logging::start(config.log.format, if is_quiet { "warn" } else { &config.log.filter })?;
     block_on(async {
         let opened = Opened::open(&config).await?;
-        let (administrator, people) =
-            demo::fill(&opened.node, &config.top.data_dir, arguments.people).await?;
+        let (administrator, people) = demo::fill(&opened, &config.top.data_dir, arguments.people).await?;
         let running = opened.listen(&config).await?;
         let folder = config.top.data_dir.display();
         if session.out.is_json() {

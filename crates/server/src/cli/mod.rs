@@ -9,6 +9,7 @@ mod demo;
 mod directory;
 mod dkim;
 mod generate;
+mod import;
 mod migrate;
 mod output;
 mod progress;
@@ -107,6 +108,9 @@ enum Command {
     /// The keys that sign mail of a domain
     #[command(subcommand)]
     Dkim(dkim::Command),
+    /// Take over mail from a Maildir, an mbox file or another server
+    #[command(subcommand)]
+    Import(import::Command),
     /// Tell who did what, and when
     Audit(audit::Arguments),
     /// Verify counters, hashes, references and histories
@@ -173,6 +177,7 @@ fn run(session: &mut Session, command: Command) -> Result<(), Failure> {
         Command::Resolve(arguments) => directory::resolve::run(session, &arguments),
         Command::Queue(command) => queue::run(session, command),
         Command::Dkim(command) => dkim::run(session, command),
+        Command::Import(command) => import::run(session, command),
         Command::Audit(arguments) => audit::run(session, &arguments),
         Command::Check(arguments) => check::run(session, &arguments),
         Command::Backup(command) => backup::run(session, command),

@@ -3,6 +3,7 @@
 //! Every step looks first whether its object is there, so that a start that was broken off is taken up by the
 //! next one. The passwords stand in a file of the folder, written before the people are made.
 
+mod mail;
 mod people;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use directory::{Edit, aliases, classes, domains, groups, import, organisations, 
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
+use crate::serve::Opened;
 use people::{
     ALIAS_DOMAIN, ALIASES, BENCH_PASSWORD, CLASSES, ORGANISATION, PEOPLE, Person, RESOURCES, SHARED, TEAMS,
     UNITS,
@@ -38,14 +40,20 @@ pub struct Login {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
     passwords: BTreeMap<String, String>,
+    /// When the mail of the sample was made, in milliseconds since 1970.
+    mail_made_at: Option<i64>,
+    /// Whether all of it is there.
+    #[serde(default)]
+    mail_is_there: bool,
     /// The hash of the password that all people of `--people` share: made once, so that a later start finds them
     /// unchanged.
     bench_hash: Option<String>,
 }
 
 /// Makes what is missing of the sample, and `count` people at `bench.test`. The administrator is the first of the
-/// sample; the people at `bench.test` stand before the others.
-pub async fn fill(node: &Node, folder: &Path, count: u64) -> Result<(Login, Vec<Login>)> {
+/// sample; the people at `bench.test` stand before the others. Scripts that ask for people get empty mailboxes.
+pub async fn fill(opened: &Opened, folder: &Path, count: u64) -> Result<(Login, Vec<Login>)> {
+    let node = &opened.node;
     let ctx = node.at_the_machine();
     let file = folder.join("demo.json");
     let mut kept = read(&file)?;
@@ -64,6 +72,14 @@ pub async fn fill(node: &Node, folder: &Path, count: u64) -> Result<(Login, Vec<
     node.directory.edit(&ctx, organisation, move |edit| sample(edit, &hashes)).await?;
     if count > 0 {
         bench_people(node, &ctx, organisation, &file, &mut kept, count).await?;
+    } else if !kept.mail_is_there {
+        let made_at = *kept.mail_made_at.get_or_insert_with(|| ctx.now_ms());
+        write(&file, &kept)?;
+        let shared = SHARED.iter().map(|(address, _)| *address);
+        let people: Vec<&str> = PEOPLE.iter().map(|person| person.login).chain(shared).collect();
+        mail::fill(&opened.mail, &ctx, &people, made_at).await?;
+        kept.mail_is_there = true;
+        write(&file, &kept)?;
     }
     let login = |person: &Person| Login {
         login: person.login.to_owned(),

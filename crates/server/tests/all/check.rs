@@ -12,7 +12,7 @@ fn run(world: &World, arguments: &[&str]) -> Ended {
 }
 
 /// Changes rows as somebody with an SQL tool would.
-fn alter(world: &World, sql: &'static str) {
+pub fn alter(world: &World, sql: &'static str) {
     let options = StoreOptions {
         backend: Backend::Sqlite { path: world.folder.join("data/beffroi.sqlite"), readers: 1 },
         parts: Vec::new(),

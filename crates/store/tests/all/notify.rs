@@ -118,3 +118,46 @@ fn a_broken_connection_is_made_again_and_the_gap_is_told() {
         assert_eq!(second.notifier().subscribe("push").try_recv(), None);
     });
 }
+
+#[test]
+fn a_command_beside_a_server_on_one_file_is_heard_and_hears_nothing() {
+    let folder = testkit::engines::folder();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let open = || async {
+            let options = store::StoreOptions {
+                backend: store::Backend::Sqlite { path: folder.path().join("one.sqlite"), readers: 1 },
+                parts: Vec::new(),
+                on_lock: None,
+                limits: std::sync::Arc::default(),
+                clock: base::Clock::system(),
+            };
+            store::Store::open(options).await.unwrap()
+        };
+        let (server, command) = (open().await, open().await);
+        command.notifier().publish("topic", "nobody listens yet");
+        server.notifier().listen_beside().unwrap();
+        let mut heard = server.notifier().subscribe("topic");
+        let mut other = command.notifier().subscribe("topic");
+        assert!(!server.notifier().tells_others() && command.notifier().tells_others());
+        command.notifier().publish_away("topic", "one");
+        assert_eq!(until(&mut heard, "one").await, (vec!["one".to_owned()], 0));
+        command.notifier().publish_away("topic", &"x".repeat(10_000));
+        assert_eq!(next(&mut heard).await, Notice::Missed);
+        server.notifier().publish_away("topic", "not for commands");
+        assert_eq!(other.try_recv(), None);
+        // Far more than a socket holds: all of it, or the word that some were missed.
+        for number in 0..5_000 {
+            command.notifier().publish_away("topic", &number.to_string());
+        }
+        command.close().await;
+        let (mut count, mut missed) = (0, 0);
+        while count < 5_000 && missed == 0 {
+            match next(&mut heard).await {
+                Notice::Missed => missed += 1,
+                Notice::Text { .. } => count += 1,
+            }
+        }
+        server.close().await;
+    });
+}

@@ -1,0 +1,144 @@
+//! The doors of mail from outside: mail comes in by one and is there in another; mail programs find them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::world::{Server, World, get};
+
+/// A client of a line protocol.
+struct Client {
+    reader: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn new(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self { reader: BufReader::new(stream) }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn say(&mut self, text: &str) {
+        self.reader.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Says a line and gives the first line of the answer.
+    fn ask(&mut self, line: &str) -> String {
+        self.say(&format!("{line}\r\n"));
+        self.line()
+    }
+
+    /// The last line of an answer of SMTP or LMTP.
+    fn reply(&mut self) -> String {
+        loop {
+            let line = self.line();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+}
+
+/// A server with ada, and her password.
+fn serve(world: &World) -> (Server, String) {
+    let run = |arguments: &[&str]| world.run(&[arguments, &["--json", "--data-dir", "data"]].concat()).json();
+    run(&["org", "add", "acme"]);
+    run(&["domain", "add", "acme.example"]);
+    let made = run(&["user", "add", "ada@acme.example"]);
+    let password = made[0]["password"].as_str().unwrap().to_owned();
+    let server = world.serve(
+        "[mail]\nhostname = 'mail.acme.example'\nlogin_domain = 'acme.example'\nplain_logins_from_loopback = true\n\
+         [lmtp]\nlisten = '127.0.0.1:0'\n[pop3]\nlisten = '127.0.0.1:0 [::1]:0'\n[tls]\nself_made = true\n\
+         [submission]\nlisten = '127.0.0.1:0'\n",
+    );
+    (server, password)
+}
+
+fn deliver(server: &Server, to: &str, body: &str) -> String {
+    let mut lmtp = Client::new(&server.address("lmtp"));
+    assert!(lmtp.reply().starts_with("220 "));
+    lmtp.say("LHLO test\r\n");
+    assert!(lmtp.reply().starts_with("250 "));
+    lmtp.say("MAIL FROM:<x@far.example>\r\n");
+    assert!(lmtp.reply().starts_with("250 "));
+    lmtp.say(&format!("RCPT TO:<{to}>\r\n"));
+    let reply = lmtp.reply();
+    if !reply.starts_with("250 ") {
+        return reply;
+    }
+    lmtp.say("DATA\r\n");
+    assert!(lmtp.reply().starts_with("354 "));
+    lmtp.say(&format!("{body}\r\n.\r\n"));
+    lmtp.reply()
+}
+
+#[test]
+fn p02_mail_handed_over_is_there_for_its_reader_and_a_change_by_sql_is_seen_at_once() {
+    let world = World::new();
+    let (server, password) = serve(&world);
+    let said = deliver(&server, "ada@acme.example", "Subject: One\r\n\r\nText");
+    assert!(said.starts_with("250 "), "{said}");
+    let mut pop = Client::new(&server.address("pop3"));
+    assert!(pop.line().starts_with("+OK"));
+    assert!(pop.ask("USER ada").starts_with("+OK"));
+    let said = pop.ask(&format!("PASS {password}"));
+    assert!(said.starts_with("+OK 1 "), "{said}");
+    assert!(pop.ask("QUIT").starts_with("+OK"));
+    crate::check::alter(&world, "UPDATE entry SET state = 'closed' WHERE address = 'ada@acme.example'");
+    let said = deliver(&server, "ada@acme.example", "Subject: Two\r\n\r\nText");
+    assert!(said.starts_with("550 "), "{said}");
+    server.signal("-TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn p12_mail_programs_find_the_doors_of_a_domain() {
+    let world = World::new();
+    let (server, _) = serve(&world);
+    let http = server.address("http");
+    let (status, text) = get(&http, "/mail/config-v1.1.xml?emailaddress=ada@acme.example");
+    assert_eq!(status, 200, "{text}");
+    for part in
+        ["<hostname>mail.acme.example</hostname>", "<socketType>STARTTLS</socketType>", "%EMAILADDRESS%"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(get(&http, "/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress=x@far.example").0, 404);
+    let (status, text) = get(&http, "/mail.mobileconfig?email=ada@acme.example");
+    assert_eq!(status, 200);
+    assert!(text.contains("<string>EmailTypePOP</string>"), "{text}");
+    let mut stream = TcpStream::connect(&http).unwrap();
+    let asked =
+        "<Autodiscover><Request><EMailAddress>ada@acme.example</EMailAddress></Request></Autodiscover>";
+    write!(
+        stream,
+        "POST /autodiscover/autodiscover.xml HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{asked}",
+        asked.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("<Type>SMTP</Type>"), "{answer}");
+    let file = world
+        .write("dns.toml", "[mail]\nhostname = 'mail.acme.example'\n[imap]\ntls_listen = '0.0.0.0:993'\n");
+    let records = world.run(&[
+        "domain",
+        "dns",
+        "acme.example",
+        "--json",
+        "--data-dir",
+        "data",
+        "--config",
+        file.to_str().unwrap(),
+    ]);
+    let is_imaps = |record: &serde_json::Value| {
+        record["name"] == "_imaps._tcp.acme.example." && record["text"] == "0 1 993 mail.acme.example."
+    };
+    assert!(records.json().iter().any(is_imaps));
+}
