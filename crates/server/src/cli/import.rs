@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use base::{AccountId, Error, Secret};
-use directory::entries::{self, Kind};
-use mail::Mail;
+use base::{Error, Secret};
 use rustls::ClientConfig;
 use serde_json::json;
 
@@ -15,7 +13,7 @@ use super::output::{Cell, Column};
 use crate::failure::Failure;
 use crate::import::imap::{Imap, Login, Security, Server};
 use crate::import::{Import, Maildir, Mbox, Outcome, Source};
-use crate::{bodies, outbound};
+use crate::outbound;
 
 /// Where mail comes from. A run takes what is new since the last one, and nothing twice.
 #[derive(Debug, clap::Subcommand)]
@@ -115,10 +113,8 @@ async fn at(desk: &Desk<'_>, command: Command) -> Result<(), Failure> {
             (address, Source::Imap(Box::new(source)), how)
         }
     };
-    let account = account(desk, &address).await?;
-    let config = desk.session.load()?.config;
-    let blobs = bodies::open(&desk.node, &config).await?;
-    let mail = Mail::new(desk.node.directory.clone(), blobs.clone());
+    let account = desk.owner(&address).await?;
+    let (mail, blobs) = desk.mail().await?;
     let bar = desk.session.progress("Messages", 0);
     let show = bar.shared();
     let import = Import { mail: &mail, ctx: &desk.ctx, account, dry_run: how.dry_run };
@@ -140,23 +136,6 @@ async fn at(desk: &Desk<'_>, command: Command) -> Result<(), Failure> {
         desk.done(&sentence, &json!({}))?;
     }
     Ok(())
-}
-
-/// A person, or a mailbox that several share.
-async fn account(desk: &Desk<'_>, address: &str) -> Result<AccountId, Failure> {
-    let organisation = desk.organisation().await?;
-    let (name, asked) = (address.to_owned(), address.to_owned());
-    let found = desk.directory().read(move |tx| {
-        let Some(account) = entries::account_by_address(tx, organisation.0, &name)? else {
-            return Ok(None);
-        };
-        entries::load(tx, organisation, account).map(Some)
-    });
-    match found.await? {
-        Some(entry) if matches!(entry.kind, Kind::Person | Kind::Shared) => Ok(entry.account),
-        Some(_) => Err(Error::invalid("address", format!("{asked} has no mailboxes of its own")).into()),
-        None => Err(Error::not_found("address").into()),
-    }
 }
 
 async fn connect(desk: &Desk<'_>, address: &str, from: &Elsewhere) -> Result<Imap, Failure> {

@@ -10,6 +10,7 @@ mod directory;
 mod dkim;
 mod generate;
 mod import;
+mod mail;
 mod migrate;
 mod output;
 mod progress;
@@ -100,6 +101,21 @@ enum Command {
     /// Units that people stand in
     #[command(subcommand)]
     Unit(directory::unit::Command),
+    /// Roles: what they allow
+    #[command(subcommand)]
+    Role(directory::role::Command),
+    /// Who has which role, and where
+    #[command(subcommand)]
+    Grant(directory::role::GrantCommand),
+    /// Mailboxes of an account, and who else may use them
+    #[command(subcommand)]
+    Mailbox(mail::mailbox::Command),
+    /// The answer that senders get while somebody is away
+    #[command(subcommand)]
+    Vacation(mail::vacation::Command),
+    /// Filters for all mail of a domain
+    #[command(subcommand)]
+    Filter(mail::filter::Command),
     /// Tell who receives mail for an address
     Resolve(directory::resolve::Arguments),
     /// Mail on its way to other servers
@@ -174,6 +190,11 @@ fn run(session: &mut Session, command: Command) -> Result<(), Failure> {
         Command::Resource(command) => directory::entry::run_own(session, Kind::Resource, command),
         Command::Cos(command) => directory::class::run(session, command),
         Command::Unit(command) => directory::unit::run(session, command),
+        Command::Role(command) => directory::role::run(session, command),
+        Command::Grant(command) => directory::role::run_grant(session, command),
+        Command::Mailbox(command) => mail::mailbox::run(session, command),
+        Command::Vacation(command) => mail::vacation::run(session, command),
+        Command::Filter(command) => mail::filter::run(session, command),
         Command::Resolve(arguments) => directory::resolve::run(session, &arguments),
         Command::Queue(command) => queue::run(session, command),
         Command::Dkim(command) => dkim::run(session, command),

@@ -60,7 +60,8 @@ fn serve(world: &World) -> (Server, String) {
     (server, password)
 }
 
-fn deliver(server: &Server, to: &str, body: &str) -> String {
+/// Hands a message over by LMTP; the last answer.
+pub fn deliver(server: &Server, to: &str, body: &str) -> String {
     let mut lmtp = Client::new(&server.address("lmtp"));
     assert!(lmtp.reply().starts_with("220 "));
     lmtp.say("LHLO test\r\n");
@@ -141,4 +142,73 @@ fn p12_mail_programs_find_the_doors_of_a_domain() {
         record["name"] == "_imaps._tcp.acme.example." && record["text"] == "0 1 993 mail.acme.example."
     };
     assert!(records.json().iter().any(is_imaps));
+}
+
+#[test]
+fn a09_a10_a_real_postfix_asks_the_live_database_and_hands_over_by_lmtp() {
+    use testkit::postfix::{Options, Postfix};
+    let world = World::new();
+    let (server, password) = serve(&world);
+    // Postfix is another user: it has to reach the database and to read it.
+    let data = world.folder.join("data");
+    let shown = data.display();
+    let open = format!(
+        "chmod 755 {shown} && chmod 644 {shown}/beffroi.sqlite && chmod 666 {shown}/beffroi.sqlite-*"
+    );
+    assert!(std::process::Command::new("sh").args(["-c", &open]).status().unwrap().success());
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/postfix/sqlite");
+    let map = |name: &str| {
+        let shipped = std::fs::read_to_string(docs.join(format!("{name}.cf"))).unwrap();
+        let query: String = shipped
+            .lines()
+            .filter(|line| !line.starts_with("dbpath"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let file = world.write(&format!("{name}.cf"), &format!("dbpath = {shown}/beffroi.sqlite\n{query}"));
+        format!("sqlite:{}", file.display())
+    };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!(
+        "virtual_mailbox_domains = {}\nvirtual_mailbox_maps = {}\nvirtual_transport = lmtp:inet:{}\n\
+         unverified_recipient_reject_code = 550\nlmtp_tls_security_level = none\n",
+        map("domains"),
+        map("mailboxes"),
+        server.address("lmtp"),
+    );
+    let postfix =
+        Postfix::start(free, &Options { domain: "relay.test".to_owned(), more, ..Options::default() });
+    let smtp = |to: &str| {
+        let mut client = Client::new(&free.to_string());
+        client.reply();
+        for line in ["EHLO test\r\n", "MAIL FROM:<x@far.example>\r\n"] {
+            client.say(line);
+            client.reply();
+        }
+        client.say(&format!("RCPT TO:<{to}>\r\n"));
+        let said = client.reply();
+        if !said.starts_with("250 ") {
+            return said;
+        }
+        client.say("DATA\r\n");
+        client.reply();
+        client.say("Subject: By Postfix\r\n\r\nText\r\n.\r\n");
+        client.reply()
+    };
+    let said = smtp("ada@acme.example");
+    assert!(said.starts_with("250 "), "{said} {}", postfix.log());
+    assert!(smtp("nobody@acme.example").starts_with("5"), "{}", postfix.log());
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let mut pop = Client::new(&server.address("pop3"));
+        pop.line();
+        pop.ask("USER ada");
+        if pop.ask(&format!("PASS {password}")).starts_with("+OK 1 ") {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{}", postfix.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    crate::check::alter(&world, "UPDATE entry SET state = 'closed' WHERE address = 'ada@acme.example'");
+    let said = smtp("ada@acme.example");
+    assert!(said.starts_with("5"), "{said}");
 }

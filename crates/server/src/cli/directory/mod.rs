@@ -9,6 +9,7 @@ pub mod group;
 pub mod organisation;
 pub mod person;
 pub mod resolve;
+pub mod role;
 pub mod unit;
 
 use base::{AccountId, Ctx, Error, OrganisationId};
