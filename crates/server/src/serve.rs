@@ -89,7 +89,9 @@ impl Opened {
     pub async fn open(config: &Config) -> Result<Self> {
         let folder = folder::serve(&config.top.data_dir)?;
         let node = Node::open(config).await?;
-        node.store().notifier().listen_beside()?;
+        if let Err(error) = node.store().notifier().listen_beside() {
+            tracing::warn!(?error, "what commands beside this server change is seen late");
+        }
         let blobs = bodies::open(&node, config).await?;
         let mail = Mail::new(node.directory.clone(), blobs.clone());
         let sources = vec![mail.search_source()];
