@@ -186,8 +186,7 @@ pub static FOR_TESTS: &[&Need] = &[
 ];
 /// What a run of some tests, without the other checks, needs.
 pub static FOR_FILTERED_TESTS: &[&Need] =
-    &[&POSTGRES, &POSTFIX, &DOVECOT, &NEXTEST, &S3, &MAIL_PROGRAMS, &SWAKS, &SCANNERS];
-    &[&POSTGRES, &POSTFIX, &NEXTEST, &S3, &MAIL_PROGRAMS, &IMAP_CLIENTS, &SWAKS, &SCANNERS];
+    &[&POSTGRES, &POSTFIX, &DOVECOT, &NEXTEST, &S3, &MAIL_PROGRAMS, &IMAP_CLIENTS, &SWAKS, &SCANNERS];
 /// What building the web client needs.
 pub static FOR_THE_CLIENT: &[&Need] = &[&NODE];
 /// What measurements and the crash test need.

@@ -64,7 +64,7 @@ impl Mbox {
         loop {
             line.clear();
             let length = reader.read_until(b'\n', &mut line).map_err(failed)? as u64;
-            let begins = was_empty && line.starts_with(b"From ");
+            let begins = was_empty && begins_a_message(&line);
             if (begins || length == 0) && message.begun {
                 places.push((message.from, at - message.from));
                 entries.push(std::mem::take(&mut message).entry(places.len() - 1, &mut seen));
@@ -203,6 +203,13 @@ fn flags(header: &str) -> Keywords {
         }
     }
     all
+}
+
+/// Whether a line separates messages: `From `, somebody, and a time. Text may begin with that word too.
+fn begins_a_message(line: &[u8]) -> bool {
+    let is_time =
+        |word: &[u8]| word.contains(&b':') && word.iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
+    line.starts_with(b"From ") && line.split(u8::is_ascii_whitespace).skip(2).any(is_time)
 }
 
 /// When a message arrived, by the line before it: `From ada@example.org Mon Nov  2 09:00:00 2026`.

@@ -75,9 +75,8 @@ impl Beside {
     pub(super) fn publish(&self, topic: &'static str, text: &str) {
         let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let line = serde_json::json!([topic, text]).to_string();
-        if sender.missed.contains(topic) || line.len() > DATAGRAM_BYTES {
-            sender.missed.insert(topic);
-        } else if !sender.send(&self.socket, &line) {
+        let is_lost = sender.missed.contains(topic) || line.len() > DATAGRAM_BYTES;
+        if is_lost || !sender.send(&self.socket, &line) {
             sender.missed.insert(topic);
         }
         sender.tell_missed(&self.socket);
