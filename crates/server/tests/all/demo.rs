@@ -49,7 +49,7 @@ fn imap(server: &Server, login: &str, password: &str, commands: &[&str]) -> Stri
     let mut stream = std::net::TcpStream::connect(server.address("imap")).unwrap();
     let mut text = format!("a LOGIN {login} \"{password}\"\r\n");
     for command in commands {
-        text.push_str(&format!("b {command}\r\n"));
+        text.extend(["b ", command, "\r\n"]);
     }
     text.push_str("z LOGOUT\r\n");
     stream.write_all(text.as_bytes()).unwrap();

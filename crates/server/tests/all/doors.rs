@@ -159,12 +159,9 @@ fn a09_a10_a_real_postfix_asks_the_live_database_and_hands_over_by_lmtp() {
     let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/postfix/sqlite");
     let map = |name: &str| {
         let shipped = std::fs::read_to_string(docs.join(format!("{name}.cf"))).unwrap();
-        let query: String = shipped
-            .lines()
-            .filter(|line| !line.starts_with("dbpath"))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        let file = world.write(&format!("{name}.cf"), &format!("dbpath = {shown}/beffroi.sqlite\n{query}"));
+        let query: Vec<&str> = shipped.lines().filter(|line| !line.starts_with("dbpath")).collect();
+        let query = query.join("\n");
+        let file = world.write(&format!("{name}.cf"), &format!("dbpath = {shown}/beffroi.sqlite\n{query}\n"));
         format!("sqlite:{}", file.display())
     };
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -196,7 +193,7 @@ fn a09_a10_a_real_postfix_asks_the_live_database_and_hands_over_by_lmtp() {
     };
     let said = smtp("ada@acme.example");
     assert!(said.starts_with("250 "), "{said} {}", postfix.log());
-    assert!(smtp("nobody@acme.example").starts_with("5"), "{}", postfix.log());
+    assert!(smtp("nobody@acme.example").starts_with('5'), "{}", postfix.log());
     let until = std::time::Instant::now() + Duration::from_secs(20);
     loop {
         let mut pop = Client::new(&server.address("pop3"));
@@ -210,5 +207,5 @@ fn a09_a10_a_real_postfix_asks_the_live_database_and_hands_over_by_lmtp() {
     }
     crate::check::alter(&world, "UPDATE entry SET state = 'closed' WHERE address = 'ada@acme.example'");
     let said = smtp("ada@acme.example");
-    assert!(said.starts_with("5"), "{said}");
+    assert!(said.starts_with('5'), "{said}");
 }

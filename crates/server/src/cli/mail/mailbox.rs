@@ -99,7 +99,7 @@ async fn at(desk: &Desk<'_>, mail: &Mail, command: Command) -> Result<(), Failur
         Command::List { address } => {
             let account = desk.owner(&address).await?;
             mail.inbox(ctx, account).await?;
-            desk.session.out.rows(&COLUMNS, &paths(mail.mailboxes(ctx, account).await?))
+            desk.session.out.rows(&COLUMNS, &paths(&mail.mailboxes(ctx, account).await?))
         }
         Command::Create { address, path } => {
             let account = desk.owner(&address).await?;
@@ -149,7 +149,7 @@ async fn at(desk: &Desk<'_>, mail: &Mail, command: Command) -> Result<(), Failur
 }
 
 /// Mailboxes with their paths, in the order of these.
-fn paths(all: Vec<Mailbox>) -> Vec<Row> {
+fn paths(all: &[Mailbox]) -> Vec<Row> {
     let path = |mailbox: &Mailbox| {
         let (mut path, mut above) = (mailbox.name.clone(), mailbox.parent);
         while let Some(parent) = all.iter().find(|other| other.id == above) {
@@ -170,14 +170,14 @@ async fn place(mail: &Mail, ctx: &Ctx, account: AccountId, path: &str) -> Result
 
 async fn find(mail: &Mail, ctx: &Ctx, account: AccountId, path: &str) -> Result<CollectionId, Failure> {
     mail.inbox(ctx, account).await?;
-    let rows = paths(mail.mailboxes(ctx, account).await?);
+    let rows = paths(&mail.mailboxes(ctx, account).await?);
     let is_it = |row: &&Row| row.0 == path || (row.0 == "INBOX" && path.eq_ignore_ascii_case("inbox"));
     Ok(rows.iter().find(is_it).map(|row| row.1.id).ok_or_else(|| Error::not_found("mailbox"))?)
 }
 
 async fn create(mail: &Mail, ctx: &Ctx, account: AccountId, path: &str) -> Result<CollectionId, Failure> {
     mail.inbox(ctx, account).await?;
-    let rows = paths(mail.mailboxes(ctx, account).await?);
+    let rows = paths(&mail.mailboxes(ctx, account).await?);
     let (mut parent, mut so_far) = (CollectionId(0), String::new());
     let last = path.split('/').count();
     for (number, name) in path.split('/').enumerate() {

@@ -43,10 +43,10 @@ fn day(day: u32) -> Vec<Letter> {
     let at = |hours: f64| f64::from(day) + 1.0 + hours / 24.0;
     let month = day / 30;
     let visitors = 60 + chance(day, 340);
-    let drift = f64::from(chance(day ^ 77, 80)) / 10.0 - 4.0;
-    let group = GROUPS.get(chance(day ^ 5, 10) as usize).copied().unwrap_or_default();
-    let sky = SKIES.get(chance(day ^ 9, 7) as usize).copied().unwrap_or_default();
-    let wind = 5 + chance(day ^ 3, 90);
+    let drift = f64::from(chance(day + 1_000 * 77, 80)) / 10.0 - 4.0;
+    let group = GROUPS.get(chance(day + 1_000 * 5, 10) as usize).copied().unwrap_or_default();
+    let sky = SKIES.get(chance(day + 1_000 * 9, 7) as usize).copied().unwrap_or_default();
+    let wind = 5 + chance(day + 1_000 * 3, 90);
     let mut letters = vec![
         Letter::new(
             &format!("drift-{day}"),
@@ -56,7 +56,7 @@ fn day(day: u32) -> Vec<Letter> {
             &format!("Relevé de l'horloge : {drift:+.1} s"),
             &format!(
                 "Écart sur vingt-quatre heures : {drift:+.1} seconde(s).\nTempérature de la chambre : {} °C.\nRemontage : fait.\n",
-                8 + chance(day ^ 21, 15)
+                8 + chance(day + 1_000 * 21, 15)
             ),
         ),
         Letter::new(
@@ -71,7 +71,7 @@ fn day(day: u32) -> Vec<Letter> {
                 visitors / 3,
                 visitors - visitors / 2 - visitors / 3,
                 visitors * 6,
-                chance(day ^ 40, 100)
+                chance(day + 1_000 * 40, 100)
             ),
         ),
         Letter::new(
@@ -93,8 +93,8 @@ fn day(day: u32) -> Vec<Letter> {
             &format!("Group booking {}: {group}", 10_000 - day),
             &format!(
                 "Group: {group}\nPeople: {}\nTime: {}:30\nLanguage: {}\n",
-                8 + chance(day ^ 13, 30),
-                9 + chance(day ^ 8, 8),
+                8 + chance(day + 1_000 * 13, 30),
+                9 + chance(day + 1_000 * 8, 8),
                 if chance(day, 2) == 0 { "French" } else { "English" }
             ),
         ),
@@ -109,7 +109,7 @@ fn day(day: u32) -> Vec<Letter> {
             &format!(
                 "Montant : {},{:02} €. Prélèvement dans quinze jours.\n",
                 180 + chance(month, 90),
-                chance(month ^ 6, 100)
+                chance(month + 1_000 * 6, 100)
             ),
         ));
     }
@@ -118,7 +118,7 @@ fn day(day: u32) -> Vec<Letter> {
         .map(|letter| letter.at(Place::Archive).with(&["\\Seen"]))
         .map(|mut letter| {
             letter.keywords.dedup();
-            if chance(day ^ 99, 40) == 0 {
+            if chance(day + 1_000 * 99, 40) == 0 {
                 letter.keywords.push("\\Flagged");
             }
             letter

@@ -5,7 +5,7 @@ pub fn pdf(lines: &[&str]) -> Vec<u8> {
     let mut page = String::from("BT /F1 14 Tf 60 780 Td 20 TL\n");
     for line in lines {
         let safe: String = line.chars().filter(|c| !"()\\".contains(*c)).collect();
-        page.push_str(&format!("({safe}) Tj T*\n"));
+        page.extend(["(", &safe, ") Tj T*\n"]);
     }
     page.push_str("ET\n");
     let (page, _, _) = encoding_rs::WINDOWS_1252.encode(&page);
@@ -71,17 +71,17 @@ pub fn picture(hour: u32) -> Vec<u8> {
     // Eight bits, a palette, and nothing special.
     head.extend_from_slice(&[8, 3, 0, 0, 0]);
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    chunk(&mut file, b"IHDR", &head);
-    chunk(&mut file, b"PLTE", COLOURS.as_flattened());
-    chunk(&mut file, b"IDAT", &stored(&raw));
-    chunk(&mut file, b"IEND", b"");
+    chunk(&mut file, *b"IHDR", &head);
+    chunk(&mut file, *b"PLTE", COLOURS.as_flattened());
+    chunk(&mut file, *b"IDAT", &stored(&raw));
+    chunk(&mut file, *b"IEND", b"");
     file
 }
 
 fn colour(x: u32, y: u32, hour: u32) -> u8 {
     let middle = x.abs_diff(WIDTH / 2);
     let roof = y > 14 && y < 52 && middle < (y - 14) * 2 / 3;
-    let wall = y >= 52 && y < 186 && middle < 26;
+    let wall = (52..186).contains(&y) && middle < 26;
     let (dx, dy) = (i64::from(x) - 160, i64::from(y) - 80);
     let round = dx * dx + dy * dy;
     if round < 15 * 15 && wall {
@@ -100,7 +100,7 @@ fn colour(x: u32, y: u32, hour: u32) -> u8 {
         return 7;
     }
     if wall {
-        return if (y / 6 + x / 11) % 2 == 0 { 6 } else { 7 };
+        return if (y / 6 + x / 11).is_multiple_of(2) { 6 } else { 7 };
     }
     if y > 186 || y > 170 + (x / 9) % 12 {
         return 5;
@@ -128,9 +128,9 @@ fn stored(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-fn chunk(file: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
+fn chunk(file: &mut Vec<u8>, name: [u8; 4], data: &[u8]) {
     file.extend_from_slice(&u32::try_from(data.len()).unwrap_or(u32::MAX).to_be_bytes());
-    file.extend_from_slice(name);
+    file.extend_from_slice(&name);
     file.extend_from_slice(data);
     let mut sum = u32::MAX;
     for byte in name.iter().chain(data) {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_chunk_ends_with_its_sum() {
         let mut file = Vec::new();
-        chunk(&mut file, b"IEND", b"");
+        chunk(&mut file, *b"IEND", b"");
         assert_eq!(file, [0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82]);
     }
 

@@ -217,7 +217,7 @@ impl Letter {
                 encoded.as_bytes().chunks(76).filter_map(|line| std::str::from_utf8(line).ok()).collect();
             ("base64", lines.join("\r\n").into_bytes())
         };
-        head.push_str(&format!("Content-Transfer-Encoding: {name}\r\n\r\n"));
+        head.extend(["Content-Transfer-Encoding: ", name, "\r\n\r\n"]);
         let mut message = head.into_bytes();
         message.extend(body);
         message.extend(b"\r\n");

@@ -115,15 +115,19 @@ fn edition(paper: &Paper, number: u32) -> Letter {
     let mut text = format!("{}\n\n", paper.title);
     let mut rows = String::new();
     for (title, story) in &stories {
-        text.push_str(&format!("{title}\n\n{story}\n\n"));
-        rows.push_str(&format!(
-            "<tr><td style=\"padding:16px 24px\"><h2 style=\"margin:0 0 6px;font-size:19px;color:{}\">{title}</h2>\
-             <p style=\"margin:0;line-height:1.5\">{story}</p></td></tr>\n",
-            paper.colour
-        ));
+        text.extend([title, "\n\n", story, "\n\n"]);
+        rows.extend([
+            "<tr><td style=\"padding:16px 24px\"><h2 style=\"margin:0 0 6px;font-size:19px;color:",
+            paper.colour,
+            "\">",
+            title,
+            "</h2><p style=\"margin:0;line-height:1.5\">",
+            story,
+            "</p></td></tr>\n",
+        ]);
     }
     let host = paper.from.1.split_once('@').map_or("", |(_, host)| host);
-    text.push_str(&format!("{}: https://{host}/bye\n", paper.goodbye));
+    text.extend([paper.goodbye, ": https://", host, "/bye\n"]);
     let html = format!(
         "<!doctype html>\n<html><head><meta charset=\"utf-8\"><title>{title}</title>\
          <style>@media (max-width:600px){{.sheet{{width:100%}}}}</style></head>\n\

@@ -22,7 +22,7 @@ use super::source::{Entry, Folder, role_by_name};
 use wire::Value;
 
 /// How long the server may take for one line.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// UIDs that are asked for at a time.
 const PAGE: usize = 5_000;
 

@@ -140,7 +140,7 @@ fn parse_line(line: &[u8], open: &mut Vec<Vec<Value>>) -> Result<()> {
                 at += 1;
             }
             b'"' => {
-                let (text, after) = quoted(line, at + 1)?;
+                let (text, after) = quoted(line, at + 1);
                 push(open, Value::Text(text.into()))?;
                 at = after;
             }
@@ -171,11 +171,11 @@ fn word_end(line: &[u8], from: usize) -> usize {
     at.max(from + 1)
 }
 
-fn quoted(line: &[u8], from: usize) -> Result<(Vec<u8>, usize)> {
+fn quoted(line: &[u8], from: usize) -> (Vec<u8>, usize) {
     let (mut text, mut at) = (Vec::new(), from);
     while let Some(byte) = line.get(at) {
         match byte {
-            b'"' => return Ok((text, at + 1)),
+            b'"' => return (text, at + 1),
             b'\\' => {
                 at += 1;
                 text.extend(line.get(at));
@@ -185,7 +185,7 @@ fn quoted(line: &[u8], from: usize) -> Result<(Vec<u8>, usize)> {
         at += 1;
     }
     // Free text of a person's may have one quote alone.
-    Ok((text, at))
+    (text, at)
 }
 
 #[cfg(test)]
