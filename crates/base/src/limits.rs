@@ -160,8 +160,11 @@ limits! {
     jmap_requests = 16, "JMAP requests of one account at a time (maxConcurrentRequests).";
     jmap_uploads = 8, "Uploads of one account at a time (maxConcurrentUpload).";
     jmap_upload_bytes = 67_108_864, "Bytes of one uploaded file (maxSizeUpload).";
+    jmap_upload_seconds = 86_400, "Seconds that an uploaded file is kept while nothing uses it.";
+    jmap_upload_bytes_per_account = 1_073_741_824, "Bytes of uploaded files of one person that nothing uses yet.";
     jmap_objects_get = 1_000, "Objects of one JMAP get (maxObjectsInGet).";
     jmap_objects_set = 1_000, "Objects of one JMAP set (maxObjectsInSet).";
+    jmap_event_streams = 64, "Streams of changes that one account has open at a time.";
     jmap_query_ids = 4_096, "Results of one page of a JMAP query.";
     jmap_filter_depth = 16, "Levels of operators in a JMAP filter.";
     jmap_filter_conditions = 500, "Conditions and operators of a JMAP filter.";

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::{AccountId, Ctx, Result};
+use base::{AccountId, Ctx, Error, Result};
 use mail::Mail;
-use serde_json::Value;
+use serde_json::{Value, json};
+use store::blobs::Put;
 
+use crate::blobs::{self, Blob};
 use crate::engine::{self, Call, Engine, Request, RequestError, Table};
-use crate::{quota, session};
+use crate::{events, quota, session, vacation};
 
 /// Who asks: the context of the login, its address, and where the client found this server.
 #[derive(Debug, Clone)]
@@ -29,6 +31,7 @@ struct Inner {
     mail: Mail,
     engine: Arc<Engine>,
     running: Mutex<HashMap<AccountId, Running>>,
+    states: events::Shared,
 }
 
 /// What an account has going on.
@@ -36,13 +39,35 @@ struct Inner {
 pub(crate) struct Running {
     requests: u64,
     uploads: u64,
+    streams: u64,
+}
+
+/// What may run a few times at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// A request.
+    Request,
+    /// An upload.
+    Upload,
+    /// A stream of changes.
+    Stream,
+}
+
+impl Running {
+    fn count(&mut self, work: Work) -> &mut u64 {
+        match work {
+            Work::Request => &mut self.requests,
+            Work::Upload => &mut self.uploads,
+            Work::Stream => &mut self.streams,
+        }
+    }
 }
 
 /// Something that runs for an account, until it is dropped.
 pub struct Busy {
     inner: Arc<Inner>,
     account: AccountId,
-    upload: bool,
+    work: Work,
 }
 
 impl Inner {
@@ -55,7 +80,7 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let mut running = self.inner.running();
         if let Some(now) = running.get_mut(&self.account) {
-            let count = if self.upload { &mut now.uploads } else { &mut now.requests };
+            let count = now.count(self.work);
             *count = count.saturating_sub(1);
             if *now == Running::default() {
                 running.remove(&self.account);
@@ -69,10 +94,11 @@ impl Jmap {
     pub fn new(mail: Mail) -> Self {
         let mut types = crate::mail::types();
         types.extend(quota::types());
+        types.extend(vacation::types());
         let mut capabilities = session::capabilities();
         capabilities.extend(crate::mail::capabilities());
         let engine = Arc::new(Engine::new(types, capabilities));
-        Self(Arc::new(Inner { mail, engine, running: Mutex::default() }))
+        Self(Arc::new(Inner { mail, engine, running: Mutex::default(), states: events::Shared::default() }))
     }
 
     /// Mail below.
@@ -89,24 +115,73 @@ impl Jmap {
         Call::new(client.ctx.clone(), &client.address, self.0.mail.clone(), self.0.engine.clone())
     }
 
-    /// Counts a request or an upload of an account while it runs.
+    /// Counts something that an account has going on.
     ///
     /// # Errors
     /// `Limit` when there are too many at a time.
-    pub fn begin(&self, client: &Client, upload: bool) -> std::result::Result<Busy, RequestError> {
+    pub fn begin(&self, client: &Client, work: Work) -> std::result::Result<Busy, RequestError> {
         let (account, limits) = (client.ctx.actor.account, &client.ctx.limits);
         let mut running = self.0.running();
         let now = running.entry(account).or_default();
-        let (count, most, limit) = if upload {
-            (&mut now.uploads, limits.jmap_uploads, "maxConcurrentUpload")
-        } else {
-            (&mut now.requests, limits.jmap_requests, "maxConcurrentRequests")
+        let count = now.count(work);
+        let (most, limit) = match work {
+            Work::Request => (limits.jmap_requests, "maxConcurrentRequests"),
+            Work::Upload => (limits.jmap_uploads, "maxConcurrentUpload"),
+            Work::Stream => (limits.jmap_event_streams, "maxConcurrentStreams"),
         };
         if *count >= most {
             return Err(RequestError::Limit(limit));
         }
         *count += 1;
-        Ok(Busy { inner: self.0.clone(), account, upload })
+        Ok(Busy { inner: self.0.clone(), account, work })
+    }
+
+    pub(crate) fn shared_states(&self) -> &events::Shared {
+        &self.0.states
+    }
+
+    /// The account that a client names, as it may use it; `upload`: it wants to put something there.
+    ///
+    /// # Errors
+    /// `NotFound` for one in which it may see nothing, `Forbidden` for an upload into one that it may only read.
+    pub async fn account(&self, client: &Client, id: &str, upload: bool) -> Result<AccountId> {
+        let access = self.call(client).access(id).await.map_err(|error| match error {
+            engine::MethodError::AccountNotFound => Error::not_found("account"),
+            _ => Error::unavailable("account", "cannot be looked at now; try again"),
+        })?;
+        if upload && access.read_only {
+            return Err(Error::forbidden("account", "may only be read"));
+        }
+        Ok(access.account)
+    }
+
+    /// Keeps what a client uploaded; the answer of RFC 8620 section 6.1.
+    ///
+    /// # Errors
+    /// `Limit` when it has too much that nothing uses, and those of [`Jmap::account`].
+    pub async fn uploaded(
+        &self,
+        client: &Client,
+        account: AccountId,
+        put: &Put,
+        kind: &str,
+    ) -> Result<Value> {
+        self.mail().keep_upload(&client.ctx, account, put, kind).await?;
+        Ok(json!({
+            "accountId": engine::ids::account(account),
+            "blobId": blobs::hash_id(&put.hash()),
+            "type": kind,
+            "size": put.size(),
+        }))
+    }
+
+    /// A blob of an account.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none that the client may read.
+    pub async fn blob(&self, client: &Client, account: AccountId, id: &str) -> Result<Blob> {
+        let found = blobs::find(self.mail(), &client.ctx, account, id).await?;
+        found.ok_or_else(|| Error::not_found("blob"))
     }
 
     /// The session of a client (RFC 8620 section 2).
@@ -131,7 +206,7 @@ impl Jmap {
         client: &Client,
         request: Request,
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        let _busy = self.begin(client, false)?;
+        let _busy = self.begin(client, Work::Request)?;
         let call = self.call(client);
         let state = session::state(&call, client).await?;
         self.0.engine.answer(&call, request, &state).await
@@ -144,13 +219,3 @@ impl std::fmt::Debug for Jmap {
         f.debug_tuple("Jmap").field(&names).finish()
     }
 }
-
-const _: fn() = || {
-    // The engine's futures cross threads.
-    fn is_send<T: Send>(_: T) {}
-    fn of(jmap: &Jmap, client: &Client) {
-        is_send(jmap.request(client, b""));
-    }
-    let _ = of;
-    let _ = engine::ids::is_id;
-};

@@ -6,11 +6,16 @@
 //! - Nothing here knows HTTP: requests come as bytes and go as bytes; `httpd` carries them.
 //! - Every list, depth and size that a client chooses has a limit with a name.
 
+pub mod blobs;
 pub mod engine;
+mod events;
 mod jmap;
 pub mod mail;
 mod quota;
 mod session;
+mod states;
+mod vacation;
 
 pub use engine::RequestError;
-pub use jmap::{Client, Jmap};
+pub use events::{Follower, StateChange};
+pub use jmap::{Busy, Client, Jmap, Work};

@@ -32,6 +32,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
     vec![
         Capability { name: capabilities::CORE, shared: true, server: core, ..plain },
         Capability { name: capabilities::QUOTA, shared: true, ..plain },
+        Capability { name: capabilities::VACATION, ..plain },
     ]
 }
 

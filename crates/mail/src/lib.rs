@@ -21,6 +21,7 @@ pub mod summary;
 pub mod taken;
 mod texts;
 mod threads;
+pub mod uploads;
 mod view;
 
 use kernel::{Body, Kind};
@@ -46,10 +47,11 @@ pub const PART: Part = Part {
 };
 
 /// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.
-pub const PARTS: &[Part] = &[PART, queue::PART, dkim::PART, greylist::PART, taken::PART];
+pub const PARTS: &[Part] =
+    &[PART, queue::PART, dkim::PART, greylist::PART, taken::PART, uploads::PART];
 
 /// What names bodies beside the kind's own table: for the sweep of the blob store.
-pub const REFERENCES: &[Reference] = &[queue::REFERENCE];
+pub const REFERENCES: &[Reference] = &[queue::REFERENCE, uploads::REFERENCE];
 
 /// The name of the kind, as it stands in `collection.kind`.
 pub const NAME: &str = "mail";

@@ -95,4 +95,16 @@ impl Call {
         let shared = self.shared_accounts().await?;
         shared.iter().find(|access| access.account == account).cloned().ok_or(MethodError::AccountNotFound)
     }
+
+    /// A blob of an account in memory.
+    ///
+    /// # Errors
+    /// `None` where there is none that the caller may read; `RequestTooLarge` above the limit `message_bytes`.
+    pub async fn blob(&self, account: &Access, id: &str) -> Result<Option<bytes::Bytes>, MethodError> {
+        let id = super::get::id_of(self, id.to_owned());
+        let Some(blob) = crate::blobs::find(self.mail(), self.ctx(), account.account, &id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(blob.bytes(self.mail(), self.limits().message_bytes).await?))
+    }
 }

@@ -83,6 +83,10 @@ impl Engine {
         &self.capabilities
     }
 
+    pub(crate) fn types(&self) -> &[Arc<dyn Type>] {
+        &self.types
+    }
+
     pub(crate) fn tables(&self) -> impl Iterator<Item = &'static Table> {
         self.types.iter().map(|kind| kind.table())
     }

@@ -1,1 +1,4 @@
 //! The JMAP door, from outside.
+
+mod client;
+mod requests;
