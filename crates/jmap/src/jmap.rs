@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use store::blobs::Put;
 
 use crate::blobs::{self, Blob};
-use crate::engine::{self, Call, Engine, Request, RequestError, Table};
-use crate::{events, quota, session, vacation};
+use crate::engine::{self, Call, Engine, Request, RequestError, Table, Type};
+use crate::{blob_type, events, quota, session, sieve, vacation};
 
 /// Who asks: the context of the login, its address, and where the client found this server.
 #[derive(Debug, Clone)]
@@ -32,6 +32,17 @@ struct Inner {
     engine: Arc<Engine>,
     running: Mutex<HashMap<AccountId, Running>>,
     states: events::Shared,
+}
+
+/// All types.
+fn types() -> Vec<Arc<dyn Type>> {
+    let lists = [blob_type::types(), crate::mail::types(), quota::types(), sieve::types(), vacation::types()];
+    lists.into_iter().flatten().collect()
+}
+
+/// The tables of all types.
+pub(crate) fn tables() -> Vec<&'static Table> {
+    types().iter().map(|kind| kind.table()).collect()
 }
 
 /// What an account has going on.
@@ -92,9 +103,7 @@ impl Drop for Busy {
 impl Jmap {
     /// JMAP over mail, with all its types.
     pub fn new(mail: Mail) -> Self {
-        let mut types = crate::mail::types();
-        types.extend(quota::types());
-        types.extend(vacation::types());
+        let types = types();
         let mut capabilities = session::capabilities();
         capabilities.extend(crate::mail::capabilities());
         let engine = Arc::new(Engine::new(types, capabilities));

@@ -6,13 +6,16 @@
 //! - Nothing here knows HTTP: requests come as bytes and go as bytes; `httpd` carries them.
 //! - Every list, depth and size that a client chooses has a limit with a name.
 
+mod blob_type;
 pub mod blobs;
 pub mod engine;
 mod events;
 mod jmap;
 pub mod mail;
 mod quota;
+pub mod reference;
 mod session;
+mod sieve;
 mod states;
 mod vacation;
 

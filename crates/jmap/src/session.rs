@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::capabilities::{self, nothing, nothing_of_account};
 use crate::engine::{Access, Call, Capability, Collation};
 use crate::jmap::Client;
+use crate::{blob_type, sieve};
 
 fn core(limits: &Limits) -> Value {
     json!({
@@ -33,6 +34,8 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::CORE, shared: true, server: core, ..plain },
         Capability { name: capabilities::QUOTA, shared: true, ..plain },
         Capability { name: capabilities::VACATION, ..plain },
+        Capability { name: capabilities::BLOB, shared: true, account: blob_type::of_account, ..plain },
+        Capability { name: capabilities::SIEVE, server: sieve::of_server, account: sieve::of_account, ..plain },
     ]
 }
 

@@ -108,6 +108,12 @@ impl Object<'_> {
         }
     }
 
+    /// Writes a property that follows from others, whether it was asked for or not.
+    pub fn put_always<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        self.name(name);
+        self.value(value);
+    }
+
     /// The same with a value that is JSON already.
     pub fn put_json(&mut self, name: &str, json: &[u8]) {
         if name != "id" && self.wanted.has(name) {

@@ -7,6 +7,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::Value;
 
 use super::patch::pointer;
+use super::value::{Budget, Reader};
 use super::{Map, MethodError};
 
 /// An answer that was written: its name, its call id, its arguments as JSON.
@@ -21,9 +22,9 @@ pub(crate) fn has_any(arguments: &Map) -> bool {
     arguments.keys().any(|name| name.starts_with('#'))
 }
 
-/// Puts results of earlier calls into the arguments that refer to them.
-pub(crate) fn resolve(arguments: Map, answers: &[Answered<'_>]) -> Result<Map, MethodError> {
-    let mut resolved = Map::new();
+/// Puts results of earlier calls into the arguments that refer to them, no more than so many values.
+pub(crate) fn resolve(arguments: Map, answers: &[Answered<'_>], values: u64) -> Result<Map, MethodError> {
+    let (mut resolved, budget) = (Map::new(), Budget::with_texts(values));
     let (references, plain): (Vec<_>, Vec<_>) =
         arguments.into_iter().partition(|(name, _)| name.starts_with('#'));
     resolved.extend(plain);
@@ -32,13 +33,13 @@ pub(crate) fn resolve(arguments: Map, answers: &[Answered<'_>]) -> Result<Map, M
         if resolved.contains_key(&name) {
             return Err(MethodError::invalid_arguments(&name, "is given, and as a reference too"));
         }
-        let value = follow(&reference, answers)?;
+        let value = follow(&reference, answers, &budget)?;
         resolved.insert(name, value);
     }
     Ok(resolved)
 }
 
-fn follow(reference: &Value, answers: &[Answered<'_>]) -> Result<Value, MethodError> {
+fn follow(reference: &Value, answers: &[Answered<'_>], budget: &Budget) -> Result<Value, MethodError> {
     let member = |name: &str| {
         let missing = || MethodError::invalid_arguments(name, "of a reference is missing or no text");
         reference.get(name).and_then(Value::as_str).ok_or_else(missing)
@@ -53,18 +54,18 @@ fn follow(reference: &Value, answers: &[Answered<'_>]) -> Result<Value, MethodEr
         None => return Err(broken()),
     };
     let mut deserializer = serde_json::Deserializer::from_slice(answer.json);
-    Follow(&segments).deserialize(&mut deserializer).map_err(|_| broken())
+    Follow(&segments, budget).deserialize(&mut deserializer).map_err(|_| broken())
 }
 
 /// Reads what a pointer leads to. `*` is every item of a list; lists of lists become one.
-struct Follow<'s>(&'s [String]);
+struct Follow<'s>(&'s [String], &'s Budget);
 
 impl<'de> DeserializeSeed<'de> for Follow<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         if self.0.is_empty() {
-            return de::Deserialize::deserialize(deserializer);
+            return Reader(self.1).deserialize(deserializer);
         }
         deserializer.deserialize_any(self)
     }
@@ -82,7 +83,7 @@ impl<'de> Visitor<'de> for Follow<'_> {
         let mut found = None;
         while let Some(name) = members.next_key::<String>()? {
             if name == *first {
-                found = Some(members.next_value_seed(Follow(rest))?);
+                found = Some(members.next_value_seed(Follow(rest, self.1))?);
             } else {
                 members.next_value::<IgnoredAny>()?;
             }
@@ -94,7 +95,7 @@ impl<'de> Visitor<'de> for Follow<'_> {
         let Some((first, rest)) = self.0.split_first() else { return Err(de::Error::custom("no way")) };
         if first == "*" {
             let mut all = Vec::new();
-            while let Some(value) = list.next_element_seed(Follow(rest))? {
+            while let Some(value) = list.next_element_seed(Follow(rest, self.1))? {
                 match value {
                     Value::Array(more) => all.extend(more),
                     value => all.push(value),
@@ -107,7 +108,7 @@ impl<'de> Visitor<'de> for Follow<'_> {
         let (mut found, mut at) = (None, 0);
         loop {
             if Some(at) == index {
-                match list.next_element_seed(Follow(rest))? {
+                match list.next_element_seed(Follow(rest, self.1))? {
                     Some(value) => found = Some(value),
                     None => break,
                 }
@@ -132,7 +133,7 @@ mod tests {
         let answers = [Answered { name: "T/get", id: "0", json: text.as_bytes() }];
         let arguments = json!({"#ids": {"resultOf": "0", "name": "T/get", "path": path}});
         let Value::Object(arguments) = arguments else { panic!() };
-        resolve(arguments, &answers).map(|mut map| map.remove("ids").unwrap())
+        resolve(arguments, &answers, 1_000).map(|mut map| map.remove("ids").unwrap())
     }
 
     #[test]
@@ -156,11 +157,11 @@ mod tests {
         let Value::Object(arguments) = json!({"#n": {"resultOf": "0", "name": "T/get", "path": "/n"}}) else {
             panic!()
         };
-        assert_eq!(resolve(arguments, &answers), Err(MethodError::InvalidResultReference));
+        assert_eq!(resolve(arguments, &answers, 1_000), Err(MethodError::InvalidResultReference));
         let Value::Object(both) = json!({"n": 1, "#n": {"resultOf": "0", "name": "error", "path": ""}})
         else {
             panic!()
         };
-        assert!(matches!(resolve(both, &answers), Err(MethodError::InvalidArguments(_))));
+        assert!(matches!(resolve(both, &answers, 1_000), Err(MethodError::InvalidArguments(_))));
     }
 }

@@ -53,13 +53,21 @@ impl Answers {
         self.end(id)
     }
 
+    /// Refuses an answer that makes the whole too large.
+    fn check(&self, call: &Call) -> Result<(), MethodError> {
+        if self.buffer.len() as u64 > call.limits().jmap_answer_bytes {
+            return Err(MethodError::RequestTooLarge);
+        }
+        Ok(())
+    }
+
     /// Takes back an answer that broke off.
     fn undo(&mut self, length: usize, count: usize) {
         self.buffer.truncate(length);
         self.all.truncate(count);
     }
 
-    fn resolve(&self, arguments: Map) -> Result<Map, MethodError> {
+    fn resolve(&self, arguments: Map, values: u64) -> Result<Map, MethodError> {
         if !reference::has_any(&arguments) {
             return Ok(arguments);
         }
@@ -70,7 +78,7 @@ impl Answers {
                 json: self.buffer.get(range.clone()).unwrap_or_default(),
             })
             .collect();
-        reference::resolve(arguments, &answers)
+        reference::resolve(arguments, &answers, values)
     }
 }
 
@@ -139,7 +147,7 @@ impl Engine {
         (name, arguments, id): (String, Map, String),
         answers: &mut Answers,
     ) -> Result<(), MethodError> {
-        let mut waiting = vec![(name, answers.resolve(arguments))];
+        let mut waiting = vec![(name, answers.resolve(arguments, call.limits().jmap_request_values))];
         while let Some((name, arguments)) = waiting.pop() {
             let (length, count) = (answers.buffer.len(), answers.all.len());
             let done = match arguments {
@@ -173,7 +181,7 @@ impl Engine {
             answers.begin(name, id)?;
             write(&mut answers.buffer, &arguments)?;
             answers.end(id)?;
-            return Ok(Vec::new());
+            return answers.check(call).map(|()| Vec::new());
         }
         let unknown = || MethodError::UnknownMethod;
         let (kind, verb) = name.split_once('/').ok_or_else(unknown)?;
@@ -189,12 +197,12 @@ impl Engine {
         if !account.own && !table.shared {
             return Err(MethodError::AccountNotSupportedByMethod);
         }
-        if account.read_only && (method.writes || matches!(verb, "set" | "copy")) {
+        if account.read_only && (method.writes || (!method.is_custom && matches!(verb, "set" | "copy"))) {
             return Err(MethodError::AccountReadOnly);
         }
         answers.begin(name, id)?;
         let mut then = Vec::new();
-        let body = match verb {
+        let body = match if method.is_custom { "" } else { verb } {
             "get" => {
                 get::get(kind, call, &account, method, arguments, &mut answers.buffer).await?;
                 answers.end(id)?;
@@ -220,10 +228,7 @@ impl Engine {
         };
         write(&mut answers.buffer, &body)?;
         answers.end(id)?;
-        if answers.buffer.len() as u64 > call.limits().jmap_answer_bytes {
-            return Err(MethodError::RequestTooLarge);
-        }
-        Ok(then)
+        answers.check(call).map(|()| then)
     }
 }
 

@@ -155,12 +155,14 @@ pub struct Method {
     pub writes: bool,
     /// The capability that it belongs to; empty: that of its type.
     pub capability: &'static str,
+    /// Whether it is a method of the type's own, whatever its name.
+    pub is_custom: bool,
 }
 
 impl Method {
     /// A method as RFC 8620 has it.
     pub const fn standard(name: &'static str) -> Self {
-        Self { name, doc: "", arguments: &[], writes: false, capability: "" }
+        Self { name, doc: "", arguments: &[], writes: false, capability: "", is_custom: false }
     }
 
     /// The same with arguments of its own.
@@ -171,7 +173,7 @@ impl Method {
 
     /// A method that RFC 8620 does not have.
     pub const fn custom(name: &'static str, doc: &'static str, arguments: &'static [Argument]) -> Self {
-        Self { name, doc, arguments, writes: false, capability: "" }
+        Self { name, doc, arguments, writes: false, capability: "", is_custom: true }
     }
 
     /// The same, which changes something.

@@ -9,20 +9,45 @@ use serde_json::Value;
 use super::Map;
 
 /// How many values may still be made.
-struct Budget(Cell<u64>);
+pub(crate) struct Budget {
+    left: Cell<u64>,
+    /// Long texts count as several values.
+    counts_texts: bool,
+}
+
+/// So many bytes of text count as one value more.
+const TEXT_BYTES: u64 = 32;
 
 impl Budget {
+    fn new(values: u64) -> Self {
+        Self { left: Cell::new(values), counts_texts: false }
+    }
+
+    /// One that long texts use up too.
+    pub(crate) fn with_texts(values: u64) -> Self {
+        Self { left: Cell::new(values), counts_texts: true }
+    }
+
     fn take<E: de::Error>(&self) -> Result<(), E> {
-        let left = self.0.get().checked_sub(1).ok_or_else(|| E::custom(TOO_MANY))?;
-        self.0.set(left);
+        self.take_some(1)
+    }
+
+    fn take_some<E: de::Error>(&self, count: u64) -> Result<(), E> {
+        let left = self.left.get().checked_sub(count).ok_or_else(|| E::custom(TOO_MANY))?;
+        self.left.set(left);
         Ok(())
+    }
+
+    fn take_text<E: de::Error>(&self, text: &str) -> Result<(), E> {
+        self.take_some(if self.counts_texts { 1 + text.len() as u64 / TEXT_BYTES } else { 1 })
     }
 }
 
 const TOO_MANY: &str = "has more values than this server reads";
 
+/// Reads any value within a budget.
 #[derive(Clone, Copy)]
-struct Reader<'b>(&'b Budget);
+pub(crate) struct Reader<'b>(pub &'b Budget);
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Value;
@@ -60,12 +85,12 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
-        self.0.take()?;
+        self.0.take_text(value)?;
         Ok(value.into())
     }
 
     fn visit_string<E: de::Error>(self, value: String) -> Result<Value, E> {
-        self.0.take()?;
+        self.0.take_text(&value)?;
         Ok(Value::String(value))
     }
 
@@ -110,7 +135,7 @@ pub enum Refused {
 /// # Errors
 /// When it is no I-JSON, or larger.
 pub fn parse(text: &[u8], values: u64) -> Result<Value, Refused> {
-    let budget = Budget(Cell::new(values));
+    let budget = Budget::new(values);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let read = Reader(&budget).deserialize(&mut deserializer).and_then(|value| {
         deserializer.end()?;

@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 use testkit::mail::{Person, World};
 
 /// Every capability that the tests use.
-pub const USING: &[&str] = &["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:quota"];
+pub const USING: &[&str] = &[
+    "urn:ietf:params:jmap:core",
+    "urn:ietf:params:jmap:quota",
+    "urn:ietf:params:jmap:blob",
+    "urn:ietf:params:jmap:sieve",
+    "urn:ietf:params:jmap:vacationresponse",
+];
 
 /// A logged-in person.
 pub struct User {

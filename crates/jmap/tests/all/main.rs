@@ -1,4 +1,8 @@
 //! The JMAP door, from outside.
 
+mod blobs;
 mod client;
+mod events;
+mod hostile;
 mod requests;
+mod vacation;
