@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod clients;
 pub mod health;
+pub mod jmap;
 mod listener;
 pub mod metrics;
 mod problem;

@@ -24,7 +24,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
 use crate::metrics::Metrics;
-use crate::request::Peer;
+use crate::request::{Peer, Secure};
 use crate::stall::Stall;
 
 /// Bounds of a listener.
@@ -138,9 +138,13 @@ async fn requests(
     bounds: Listening,
     stop: Stop,
 ) {
+    let is_tls = bounds.tls.is_some();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        if is_tls {
+            request.extensions_mut().insert(Secure);
+        }
         site.clone().oneshot(request)
     });
     let header_bytes = usize::try_from(bounds.header_bytes).unwrap_or(usize::MAX).max(8_192);

@@ -35,6 +35,10 @@ pub struct RequestId(pub u64);
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
+/// Stands with the requests of connections that are encrypted by this server.
+#[derive(Debug, Clone, Copy)]
+pub struct Secure;
+
 impl<S: Sync> FromRequestParts<S> for RequestId {
     type Rejection = Infallible;
 

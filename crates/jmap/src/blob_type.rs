@@ -10,8 +10,8 @@ use sha1::Digest as _;
 
 use crate::blobs;
 use crate::engine::{
-    Access, Argument, Arguments, Call, GetRequest, Hook, Map, Method, MethodError, Objects, Property, SetError, Shape,
-    Table, Type, capabilities,
+    Access, Argument, Arguments, Call, GetRequest, Hook, Map, Method, MethodError, Objects, Property,
+    SetError, Shape, Table, Type, capabilities,
 };
 
 const TEXT: Shape = Shape::Nullable(&Shape::String);
@@ -27,16 +27,25 @@ static TABLE: Table = Table {
     pushed: false,
     properties: &[
         Property::new("id", Shape::Id, "Its id.").server_set().immutable(),
-        Property::new("data", TEXT, "Its bytes: `data:asText` when they are UTF-8, else `data:asBase64`.").server_set(),
-        Property::new("data:asText", TEXT, "Its bytes as text; null when they are not UTF-8.").server_set().hidden(),
+        Property::new("data", TEXT, "Its bytes: `data:asText` when they are UTF-8, else `data:asBase64`.")
+            .server_set(),
+        Property::new("data:asText", TEXT, "Its bytes as text; null when they are not UTF-8.")
+            .server_set()
+            .hidden(),
         Property::new("data:asBase64", TEXT, "Its bytes in base64.").server_set().hidden(),
         Property::new("digest:sha", TEXT, "SHA-1 of the bytes, in base64.").server_set().hidden(),
         Property::new("digest:sha-256", TEXT, "SHA-256 of the bytes, in base64.").server_set().hidden(),
         Property::new("size", Shape::Unsigned, "Bytes of the whole blob.").server_set(),
-        Property::new("isEncodingProblem", Shape::Bool, "Whether text was asked for and the bytes are not UTF-8.")
+        Property::new(
+            "isEncodingProblem",
+            Shape::Bool,
+            "Whether text was asked for and the bytes are not UTF-8.",
+        )
+        .server_set()
+        .hidden(),
+        Property::new("isTruncated", Shape::Bool, "Whether the range reaches beyond the end.")
             .server_set()
             .hidden(),
-        Property::new("isTruncated", Shape::Bool, "Whether the range reaches beyond the end.").server_set().hidden(),
     ],
     filters: &[],
     sorts: &[],
@@ -48,7 +57,11 @@ static TABLE: Table = Table {
         Method::custom(
             "upload",
             "Makes blobs of texts, of base64, and of ranges of other blobs.",
-            &[Argument { name: "create", shape: Shape::Map(&Shape::Object), doc: "What is made, by name: `data`, a list of sources, and `type`." }],
+            &[Argument {
+                name: "create",
+                shape: Shape::Map(&Shape::Object),
+                doc: "What is made, by name: `data`, a list of sources, and `type`.",
+            }],
         )
         .writing(),
         Method::custom(
@@ -81,7 +94,11 @@ fn cut(bytes: &Bytes, offset: Option<u64>, length: Option<u64>) -> (Bytes, bool)
     (bytes.slice(at(start)..at(end)), truncated)
 }
 
-async fn source(call: &Call, account: &Access, source: &Value) -> Result<Result<Bytes, SetError>, MethodError> {
+async fn source(
+    call: &Call,
+    account: &Access,
+    source: &Value,
+) -> Result<Result<Bytes, SetError>, MethodError> {
     let wrong = |why: &str| Ok(Err(SetError::invalid("data", why)));
     let Value::Object(source) = source else { return wrong("has something else than objects") };
     match (source.get("data:asText"), source.get("data:asBase64"), source.get("blobId")) {
@@ -121,7 +138,9 @@ async fn make(call: &Call, account: &Access, object: &Value) -> Result<Result<Ma
             Err(error) => return Ok(Err(error)),
         }
         if all.len() as u64 > call.limits().jmap_upload_bytes {
-            return Ok(Err(SetError::new("tooLarge").with("maxSize", json!(call.limits().jmap_upload_bytes))));
+            return Ok(
+                Err(SetError::new("tooLarge").with("maxSize", json!(call.limits().jmap_upload_bytes))),
+            );
         }
     }
     let size = all.len();

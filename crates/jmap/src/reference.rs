@@ -9,7 +9,9 @@ type Named = (&'static str, &'static [Property]);
 
 fn named_in(shape: Shape, out: &mut Vec<Named>) {
     match shape {
-        Shape::Nullable(inner) | Shape::List(inner) | Shape::Map(inner) | Shape::IdMap(inner) => named_in(*inner, out),
+        Shape::Nullable(inner) | Shape::List(inner) | Shape::Map(inner) | Shape::IdMap(inner) => {
+            named_in(*inner, out)
+        }
         Shape::Named(name, properties) if !out.iter().any(|(known, _)| *known == name) => {
             out.push((name, properties));
             for property in properties {
@@ -59,10 +61,19 @@ fn properties(out: &mut String, properties: &[Property]) {
 }
 
 fn methods(out: &mut String, table: &Table) {
-    let names: Vec<String> = table.methods.iter().map(|method| format!("`{}/{}`", table.name, method.name)).collect();
+    let names: Vec<String> =
+        table.methods.iter().map(|method| format!("`{}/{}`", table.name, method.name)).collect();
     let _ = writeln!(out, "\nMethods: {}.\n", names.join(", "));
-    for method in table.methods.iter().filter(|method| !method.arguments.is_empty() || !method.doc.is_empty()) {
-        let _ = writeln!(out, "`{}/{}`{}{}\n", table.name, method.name, if method.doc.is_empty() { " takes besides:" } else { ": " }, method.doc);
+    for method in table.methods.iter().filter(|method| !method.arguments.is_empty() || !method.doc.is_empty())
+    {
+        let _ = writeln!(
+            out,
+            "`{}/{}`{}{}\n",
+            table.name,
+            method.name,
+            if method.doc.is_empty() { " takes besides:" } else { ": " },
+            method.doc
+        );
         if !method.arguments.is_empty() {
             out.push_str("| argument | type | meaning |\n|---|---|---|\n");
             for argument in method.arguments {
@@ -75,7 +86,13 @@ fn methods(out: &mut String, table: &Table) {
     if !table.filters.is_empty() {
         out.push_str("| filter | type | finds |\n|---|---|---|\n");
         for filter in table.filters {
-            let _ = writeln!(out, "| `{}` | {} | {} |", filter.name, cell(&filter.shape.words()), cell(filter.doc));
+            let _ = writeln!(
+                out,
+                "| `{}` | {} | {} |",
+                filter.name,
+                cell(&filter.shape.words()),
+                cell(filter.doc)
+            );
         }
         out.push('\n');
     }
@@ -171,9 +188,19 @@ pub fn type_script_types() -> String {
     for table in &tables {
         interface(&mut out, table.name, table.doc, table.properties);
         if !table.filters.is_empty() {
-            let _ = writeln!(out, "/** Conditions of a filter of {}. */\nexport interface {}Filter {{", table.name, table.name);
+            let _ = writeln!(
+                out,
+                "/** Conditions of a filter of {}. */\nexport interface {}Filter {{",
+                table.name, table.name
+            );
             for filter in table.filters {
-                let _ = writeln!(out, "  /** {} */\n  {}?: {};", filter.doc, key(filter.name), type_script(filter.shape));
+                let _ = writeln!(
+                    out,
+                    "  /** {} */\n  {}?: {};",
+                    filter.doc,
+                    key(filter.name),
+                    type_script(filter.shape)
+                );
             }
             out.push_str("}\n\n");
         }

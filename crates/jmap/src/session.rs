@@ -35,7 +35,12 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::QUOTA, shared: true, ..plain },
         Capability { name: capabilities::VACATION, ..plain },
         Capability { name: capabilities::BLOB, shared: true, account: blob_type::of_account, ..plain },
-        Capability { name: capabilities::SIEVE, server: sieve::of_server, account: sieve::of_account, ..plain },
+        Capability {
+            name: capabilities::SIEVE,
+            server: sieve::of_server,
+            account: sieve::of_account,
+            ..plain
+        },
     ]
 }
 

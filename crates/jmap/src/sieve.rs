@@ -7,8 +7,9 @@ use mail::sieve::{self, Filter, Script};
 use serde_json::{Value, json};
 
 use crate::engine::{
-    Access, Argument, Arguments, Call, Condition, Filter as Wanted, GetRequest, Hook, Map, Method, MethodError, Objects,
-    Page, Property, Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities, ids,
+    Access, Argument, Arguments, Call, Condition, Filter as Wanted, GetRequest, Hook, Map, Method,
+    MethodError, Objects, Page, Property, Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type,
+    capabilities, ids,
 };
 use crate::{blobs, states};
 
@@ -22,7 +23,11 @@ static TABLE: Table = Table {
     pushed: true,
     properties: &[
         Property::new("id", Shape::Id, "Its id, stable over renames.").server_set().immutable(),
-        Property::new("name", TEXT, "Its name, unique in the account; null in a creation: the server finds one."),
+        Property::new(
+            "name",
+            TEXT,
+            "Its name, unique in the account; null in a creation: the server finds one.",
+        ),
         Property::new("blobId", Shape::Id, "The blob of its text.").required(),
         Property::new("isActive", Shape::Bool, "Whether it is in force.").server_set(),
     ],
@@ -126,7 +131,8 @@ impl Setting<'_> {
         if let Some(error) = self.taken(&name, 0) {
             return Ok(Err(error));
         }
-        if let Err(error) = self.filter.put_script(self.call.ctx(), self.account.account, &name, &text).await {
+        if let Err(error) = self.filter.put_script(self.call.ctx(), self.account.account, &name, &text).await
+        {
             return Ok(Err(refused(error)));
         }
         self.look().await?;
@@ -200,7 +206,9 @@ impl Setting<'_> {
     }
 
     fn is_clean(&self) -> bool {
-        self.done.not_created.is_empty() && self.done.not_updated.is_empty() && self.done.not_destroyed.is_empty()
+        self.done.not_created.is_empty()
+            && self.done.not_updated.is_empty()
+            && self.done.not_destroyed.is_empty()
     }
 
     /// Puts a script in force, or none, and tells of both that changed.
@@ -285,7 +293,8 @@ impl Type for Scripts {
         Box::pin(async move {
             let activate = request.arguments.string_opt("onSuccessActivateScript")?;
             let deactivate = request.arguments.bool("onSuccessDeactivateScript", false)?;
-            let done = SetDone { old_state: Some(states::of_account(call, account).await?), ..SetDone::default() };
+            let done =
+                SetDone { old_state: Some(states::of_account(call, account).await?), ..SetDone::default() };
             let (filter, scripts) = (call.mail().filter(), all(call, account).await?);
             let mut setting = Setting { call, account, filter, scripts, done };
             for (name, object) in &request.create {
@@ -349,10 +358,7 @@ impl Type for Scripts {
                 Err(error) => Some(error),
             };
             let error = error.map_or(Value::Null, |error| error.body());
-            Ok(Map::from_iter([
-                ("accountId".to_owned(), json!(account.id())),
-                ("error".to_owned(), error),
-            ]))
+            Ok(Map::from_iter([("accountId".to_owned(), json!(account.id())), ("error".to_owned(), error)]))
         })
     }
 }

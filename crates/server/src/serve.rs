@@ -9,6 +9,7 @@ use httpd::auth::Auth;
 use httpd::health::Health;
 use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
+use jmap::Jmap;
 use kernel::Search;
 use mail::Mail;
 use smtp::outbound::Outbound;
@@ -107,7 +108,8 @@ impl Opened {
         process::measure(&mut metrics);
         figures::measure(&mut metrics, &self.node, chores.clone(), self.search.clone());
         let health = health(&self.node, bodies::place(config));
-        let doors = vec![clients::mount(config, &self.node.directory), httpd::web::mount()];
+        let mut doors = vec![clients::mount(config, &self.node.directory), httpd::web::mount()];
+        doors.extend(httpd::jmap::mounts(&Jmap::new(self.mail.clone()), &config.limits));
         listen(config, metrics, health, doors, self, chores).await
     }
 }

@@ -19,11 +19,8 @@ impl<S: Sync> FromRequestParts<S> for Who {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        let client = Client {
-            ctx: caller.ctx().clone(),
-            address: caller.address().to_owned(),
-            origin: origin(parts),
-        };
+        let client =
+            Client { ctx: caller.ctx().clone(), address: caller.address().to_owned(), origin: origin(parts) };
         Ok(Self { client, caller })
     }
 }

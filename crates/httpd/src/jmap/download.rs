@@ -84,7 +84,8 @@ enum Wanted {
 /// One range (RFC 9110 section 14.2); anything else than one is answered with the whole.
 fn range(headers: &HeaderMap, size: u64) -> Wanted {
     let text = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let Some((first, last)) = text.and_then(|text| text.strip_prefix("bytes=")).and_then(|text| text.split_once('-'))
+    let Some((first, last)) =
+        text.and_then(|text| text.strip_prefix("bytes=")).and_then(|text| text.split_once('-'))
     else {
         return Wanted::All;
     };
@@ -134,11 +135,14 @@ async fn body(jmap: &Jmap, blob: &Blob, wanted: Wanted) -> Response {
 /// Whether a text is a media type, with parameters or without, that can stand in a header.
 fn is_media_type(text: &str) -> bool {
     let token = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+        !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
     let (kind, rest) = text.split_once(';').unwrap_or((text, ""));
     let plain = rest.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    text.len() <= 255 && plain && kind.trim().split_once('/').is_some_and(|(kind, sub)| token(kind) && token(sub))
+    text.len() <= 255
+        && plain
+        && kind.trim().split_once('/').is_some_and(|(kind, sub)| token(kind) && token(sub))
 }
 
 /// Types that a browser shows without being able to run anything.
@@ -189,10 +193,21 @@ mod tests {
 
     #[test]
     fn what_could_run_is_saved_and_not_shown() {
-        for kind in ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/pdf", "TEXT/HTML; x=y"] {
+        for kind in [
+            "text/html",
+            "image/svg+xml",
+            "application/xhtml+xml",
+            "text/xml",
+            "application/pdf",
+            "TEXT/HTML; x=y",
+        ] {
             assert!(disposition(kind, "a").starts_with("attachment"), "{kind}");
         }
         assert_eq!(disposition("image/png", "a\"\r\né.png"), "inline; filename*=UTF-8''a%22%0D%0A%C3%A9.png");
-        assert!(is_media_type("text/html; charset=utf-8") && !is_media_type("text") && !is_media_type("a/b\r\nX: y"));
+        assert!(
+            is_media_type("text/html; charset=utf-8")
+                && !is_media_type("text")
+                && !is_media_type("a/b\r\nX: y")
+        );
     }
 }

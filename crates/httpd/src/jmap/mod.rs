@@ -37,7 +37,8 @@ pub fn mounts(jmap: &Jmap, limits: &Limits) -> Vec<Mount> {
         .route("/jmap/download/{account}/{blob}/{name}", get(download::download))
         .route("/jmap/eventsource/", get(events::events))
         .with_state(jmap.clone());
-    let upload = Router::new().route("/jmap/upload/{account}/", post(upload::upload)).with_state(jmap.clone());
+    let upload =
+        Router::new().route("/jmap/upload/{account}/", post(upload::upload)).with_state(jmap.clone());
     vec![
         Mount {
             // One byte more, so that what is too large is told in the words of JMAP.

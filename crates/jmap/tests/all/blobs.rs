@@ -27,15 +27,22 @@ fn p08_an_upload_is_read_by_its_uploader_only() {
         let account = user.client.ctx.actor.account;
         let blob = jmap.blob(&user.client, account, &id).await.unwrap();
         assert_eq!((blob.size, blob.kind.as_deref()), (7, Some("application/x-thing")));
-        let Bodies::Stream(_) = blob.stream(jmap.mail(), Some(0..3)).await.unwrap() else { panic!("not streamed") };
+        let Bodies::Stream(_) = blob.stream(jmap.mail(), Some(0..3)).await.unwrap() else {
+            panic!("not streamed")
+        };
         let theirs = other.client.ctx.actor.account;
         assert!(jmap.blob(&other.client, theirs, &id).await.is_err());
         assert!(jmap.account(&other.client, &user.account, false).await.is_err());
         let got = user.call("Blob/get", json!({"ids": [id, "Bnone"], "offset": 0, "length": 5})).await;
         assert_eq!(got["list"][0]["data:asText"], "hello");
         assert_eq!((&got["list"][0]["size"], &got["notFound"]), (&json!(7), &json!(["Bnone"])));
-        let whole = user.call("Blob/get", json!({"ids": [id], "properties": ["data:asText", "digest:sha-256"]})).await;
-        assert_eq!((&whole["list"][0]["isEncodingProblem"], &whole["list"][0]["data:asText"]), (&json!(true), &json!(null)));
+        let whole = user
+            .call("Blob/get", json!({"ids": [id], "properties": ["data:asText", "digest:sha-256"]}))
+            .await;
+        assert_eq!(
+            (&whole["list"][0]["isEncodingProblem"], &whole["list"][0]["data:asText"]),
+            (&json!(true), &json!(null))
+        );
         let none = other.call("Blob/get", json!({"ids": [id]})).await;
         assert_eq!(none["notFound"], json!([id]));
         // A day later the next upload removes it.
@@ -50,11 +57,14 @@ fn p08_blobs_are_made_of_pieces() {
     embedded(1, |world| async move {
         let user = User::new(&world, &Jmap::new(world.mail.clone()), &world.people[0]).await;
         let made = user
-            .call("Blob/upload", json!({"create": {
-                "a": {"data": [{"data:asText": "one "}, {"data:asBase64": "dHdv"}], "type": "text/plain"},
-                "b": {"data": [{"data:asBase64": "?"}]},
-                "c": {"data": [{"blobId": "Bnone"}]},
-            }}))
+            .call(
+                "Blob/upload",
+                json!({"create": {
+                    "a": {"data": [{"data:asText": "one "}, {"data:asBase64": "dHdv"}], "type": "text/plain"},
+                    "b": {"data": [{"data:asBase64": "?"}]},
+                    "c": {"data": [{"blobId": "Bnone"}]},
+                }}),
+            )
             .await;
         assert_eq!(made["created"]["a"]["size"], 7);
         assert_eq!(made["notCreated"]["b"]["type"], "invalidProperties");
@@ -80,7 +90,11 @@ fn p08_sieve_scripts_are_kept_validated_and_put_in_force() {
                 "onSuccessActivateScript": "#a",
             }))
             .await;
-        assert_eq!((&set["created"]["a"]["isActive"], &set["notCreated"]), (&json!(true), &json!(null)), "{set}");
+        assert_eq!(
+            (&set["created"]["a"]["isActive"], &set["notCreated"]),
+            (&json!(true), &json!(null)),
+            "{set}"
+        );
         let (first, second) = (&set["created"]["a"]["id"], &set["created"]["b"]["id"]);
         let refused = user
             .call("SieveScript/set", json!({
@@ -94,11 +108,14 @@ fn p08_sieve_scripts_are_kept_validated_and_put_in_force() {
         assert_eq!(refused["notDestroyed"][first.as_str().unwrap()]["type"], "scriptIsActive");
         assert_eq!(refused["notDestroyed"]["S999"]["type"], "notFound");
         let renamed = user
-            .call("SieveScript/set", json!({
-                "update": {second.as_str().unwrap(): {"name": "other"}},
-                "destroy": [],
-                "onSuccessDeactivateScript": true,
-            }))
+            .call(
+                "SieveScript/set",
+                json!({
+                    "update": {second.as_str().unwrap(): {"name": "other"}},
+                    "destroy": [],
+                    "onSuccessDeactivateScript": true,
+                }),
+            )
             .await;
         assert_eq!(renamed["updated"][first.as_str().unwrap()], json!({"isActive": false}), "{renamed}");
         let found = user.call("SieveScript/query", json!({"filter": {"name": "OTH"}})).await;

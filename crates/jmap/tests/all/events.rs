@@ -18,7 +18,10 @@ fn p08_a_follower_is_told_the_new_states_and_what_it_missed() {
         world.deliver_one(&world.people[0], message("Mine", "text")).await;
         let told = follower.next().await.unwrap();
         let state = user.call("VacationResponse/get", json!({})).await["state"].clone();
-        assert_eq!(told.object, json!({"@type": "StateChange", "changed": {user.account.clone(): {"VacationResponse": state}}}));
+        assert_eq!(
+            told.object,
+            json!({"@type": "StateChange", "changed": {user.account.clone(): {"VacationResponse": state}}})
+        );
         let mut later = jmap.follow(&user.client, wanted, Some(&token)).await.unwrap();
         assert_eq!(later.catch_up().await.unwrap().unwrap().object, told.object);
         assert_eq!(later.catch_up().await.unwrap(), None);

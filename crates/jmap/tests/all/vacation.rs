@@ -20,22 +20,35 @@ fn p08_the_answer_while_away_is_one_object_that_is_patched() {
                 }},
             }))
             .await;
-        assert_eq!((&set["updated"], &set["oldState"]), (&json!({"singleton": null}), &before["state"]), "{set}");
+        assert_eq!(
+            (&set["updated"], &set["oldState"]),
+            (&json!({"singleton": null}), &before["state"]),
+            "{set}"
+        );
         let after = user.call("VacationResponse/get", json!({"ids": ["singleton", "x"]})).await;
         let object = &after["list"][0];
-        assert_eq!((&object["textBody"], &object["fromDate"]), (&json!("Away"), &json!("2026-11-01T00:00:00Z")));
+        assert_eq!(
+            (&object["textBody"], &object["fromDate"]),
+            (&json!("Away"), &json!("2026-11-01T00:00:00Z"))
+        );
         assert_eq!((&after["notFound"], &after["state"]), (&json!(["x"]), &set["newState"]));
         let wrong = user
-            .call("VacationResponse/set", json!({
-                "create": {"a": {"isEnabled": true}, "b": {"nothing": 1}},
-                "update": {"singleton": {"isEnabled": "yes", "none": 1}, "y": {"isEnabled": true}},
-                "destroy": ["z"],
-            }))
+            .call(
+                "VacationResponse/set",
+                json!({
+                    "create": {"a": {"isEnabled": true}, "b": {"nothing": 1}},
+                    "update": {"singleton": {"isEnabled": "yes", "none": 1}, "y": {"isEnabled": true}},
+                    "destroy": ["z"],
+                }),
+            )
             .await;
         assert_eq!(wrong["notCreated"]["a"]["type"], "singleton");
         assert_eq!(wrong["notCreated"]["b"]["properties"], json!(["nothing"]));
         assert_eq!(wrong["notUpdated"]["singleton"]["properties"], json!(["isEnabled", "none"]));
-        assert_eq!((&wrong["notUpdated"]["y"]["type"], &wrong["notDestroyed"]["z"]["type"]), (&json!("notFound"), &json!("notFound")));
+        assert_eq!(
+            (&wrong["notUpdated"]["y"]["type"], &wrong["notDestroyed"]["z"]["type"]),
+            (&json!("notFound"), &json!("notFound"))
+        );
         let more = [
             (json!({"update": {"singleton": {"id": "other"}}}), "invalidProperties"),
             (json!({"update": {"singleton": {"subject/x": "a"}}}), "invalidPatch"),
