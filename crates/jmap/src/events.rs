@@ -1,4 +1,4 @@
-//! Changes as they happen (RFC 8620 section 7): what streams of events and WebSockets tell.
+//! Changes as they happen (RFC 8620 section 7): what streams of events tell.
 //!
 //! What must stay true here:
 //! - A follower subscribes first and reads then, so that no change falls between.
@@ -27,10 +27,13 @@ const SHARDS: usize = 32;
 /// Accounts of one shard whose states are remembered.
 const REMEMBERED: usize = 256;
 
+/// The newest states that were worked out, by account.
+type Shard = BTreeMap<AccountId, (Seq, Arc<States>)>;
+
 /// The states of accounts as of a commit, worked out once for all of an account's followers.
 #[derive(Default)]
 pub(crate) struct Shared {
-    shards: [Mutex<BTreeMap<AccountId, (Seq, Arc<States>)>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
 }
 
 /// Tells a client what changes, until it is dropped.
@@ -63,7 +66,7 @@ async fn states_of(call: &Call, access: &Access) -> Result<States> {
                 states.insert(table.name, state);
             }
             Err(error) => {
-                tracing::debug!(kind = table.name, error = error.kind(), "a state could not be told")
+                tracing::debug!(kind = table.name, error = error.kind(), "a state could not be told");
             }
         }
     }

@@ -10,7 +10,7 @@ type Named = (&'static str, &'static [Property]);
 fn named_in(shape: Shape, out: &mut Vec<Named>) {
     match shape {
         Shape::Nullable(inner) | Shape::List(inner) | Shape::Map(inner) | Shape::IdMap(inner) => {
-            named_in(*inner, out)
+            named_in(*inner, out);
         }
         Shape::Named(name, properties) if !out.iter().any(|(known, _)| *known == name) => {
             out.push((name, properties));

@@ -3,6 +3,7 @@
 //! What must stay true here: a file is data. It is never sniffed, runs nothing (a policy of its own, a sandbox without an
 //! origin), and what a browser could take for a page is saved instead of shown.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use ::jmap::Jmap;
@@ -163,7 +164,7 @@ fn disposition(kind: &str, name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     format!("{how}; filename*=UTF-8''{encoded}")

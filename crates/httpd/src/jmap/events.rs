@@ -61,7 +61,7 @@ impl Open {
         if self.closing {
             return None;
         }
-        let quiet = self.ping.unwrap_or(Duration::from_secs(86_400));
+        let quiet = self.ping.unwrap_or(Duration::from_hours(24));
         tokio::select! {
             change = self.follower.next() => match change {
                 Ok(change) => {

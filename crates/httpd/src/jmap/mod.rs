@@ -26,7 +26,7 @@ use crate::site::Mount;
 use client::Who;
 
 /// How long an upload or a slow request may take.
-const UPLOAD_TIME: Duration = Duration::from_secs(600);
+const UPLOAD_TIME: Duration = Duration::from_mins(10);
 
 /// The routes of JMAP.
 pub fn mounts(jmap: &Jmap, limits: &Limits) -> Vec<Mount> {
@@ -43,7 +43,7 @@ pub fn mounts(jmap: &Jmap, limits: &Limits) -> Vec<Mount> {
         Mount {
             // One byte more, so that what is too large is told in the words of JMAP.
             body_bytes: Some(limits.jmap_request_bytes.saturating_add(1)),
-            request_time: Some(Duration::from_secs(120)),
+            request_time: Some(Duration::from_mins(2)),
             ..Mount::new("jmap", api)
         },
         Mount {
