@@ -76,6 +76,9 @@ limits! {
     aliases_per_person = 1_000, "Aliases of one person, group or resource.";
     app_passwords_per_person = 100, "App passwords of one person.";
     sessions_per_person = 500, "Open sessions of one person; the oldest is closed when a new one opens.";
+    session_idle_hours = 12, "Hours without a request after which a session on the web ends.";
+    session_hours = 72, "Hours after which a session on the web ends in any case.";
+    remembered_session_days = 30, "Days after which a session on the web ends whose owner asked to be remembered.";
     password_bytes = 1_024, "Bytes of a password. Longer ones are refused before any hashing.";
     password_least_characters = 8, "Characters that a new password has at least. Those that exist stay good.";
     login_failures_per_account = 20, "Wrong passwords for one account in a window from addresses where it never logged in before it has to wait.";

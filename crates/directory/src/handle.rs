@@ -1,6 +1,7 @@
 //! The directory as doors and commands hold it: changes as commits of the organisation's account, logins, and
 //! what was changed by SQL.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret, Seq, SessionId};
@@ -13,9 +14,9 @@ use crate::fields::Given;
 use crate::login::{self, Answer, Credentials, LoggedIn, Proof};
 use crate::organisations;
 use crate::roles::{self, Place, Verb};
-use crate::sessions::{self, Session};
 use crate::sql_changes;
 use crate::throttle::{Attempt, Network, Throttle};
+use crate::web_sessions::{self, WebSession};
 
 /// The directory over a kernel. Cheap to clone.
 #[derive(Clone)]
@@ -180,7 +181,7 @@ impl Directory {
         self.note_login(ctx, after, &attempt).await?;
         match answer {
             Answer::LoggedIn(logged_in) => Ok(logged_in),
-            Answer::NeedsCode => Err(login::wrong()),
+            Answer::NeedsCode(_) => Err(login::wrong()),
         }
     }
 
@@ -192,6 +193,45 @@ impl Directory {
         Ok(self.session_by_token(ctx, token, door).await?.1)
     }
 
+    /// Goes on with a login whose password was right, by a code of the second factor. Wrong codes are counted as
+    /// wrong passwords are.
+    ///
+    /// # Errors
+    /// `Forbidden` about `code` when it is wrong or was used before, `Limit` when it has to wait.
+    pub async fn login_code(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        code: &Secret,
+        door: Door,
+        address: IpAddr,
+    ) -> Result<LoggedIn> {
+        let network = Network::of(address);
+        let own = ctx.clone();
+        let (logged_in, is_known) =
+            self.read(move |tx| login::by_account(tx, &own, account, door, Some(network))).await?;
+        let name = format!("code of {account}");
+        let attempt = self.throttle.begin(&ctx.limits, ctx.now_ms(), &name, Some(network), is_known)?;
+        let (own, code) = (ctx.clone(), code.clone());
+        self.kernel
+            .store()
+            .write(Vec::new(), move |tx: &mut Tx<'_>| {
+                login::take_code(tx, &own, account, code.expose(), Some(network))
+            })
+            .await?;
+        self.throttle.take_back(&attempt);
+        Ok(logged_in)
+    }
+
+    /// An account that proved itself already, at a door.
+    ///
+    /// # Errors
+    /// `Forbidden` when the account is gone or the door is closed to it.
+    pub async fn login_account(&self, ctx: &Ctx, account: AccountId, door: Door) -> Result<LoggedIn> {
+        let own = ctx.clone();
+        self.read(move |tx| login::by_account(tx, &own, account, door, None)).await.map(|(found, _)| found)
+    }
+
     /// As [`Directory::login_by_token`], with the session itself.
     ///
     /// # Errors
@@ -201,14 +241,9 @@ impl Directory {
         ctx: &Ctx,
         token: &Secret,
         door: Door,
-    ) -> Result<(Session, LoggedIn)> {
+    ) -> Result<(WebSession, LoggedIn)> {
         let (own, token) = (ctx.clone(), token.clone());
-        self.read(move |tx| {
-            let session = sessions::by_token(tx, &own, token.expose())?.ok_or_else(login::wrong)?;
-            let logged_in = login::by_session(tx, &own, session.account, door)?;
-            Ok((session, logged_in))
-        })
-        .await
+        self.read(move |tx| web_sessions::by_token(tx, &own, token.expose(), door)).await
     }
 
     /// Writes what a login leaves behind, and takes its try back.

@@ -32,6 +32,7 @@ pub mod sql_changes;
 pub mod states;
 pub mod throttle;
 pub mod units;
+pub mod web_sessions;
 
 pub use edit::Edit;
 pub use handle::{Directory, ScramLogin};
@@ -46,7 +47,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("../schema/directory.sql"),
     include_str!("../schema/by_sql.sql"),
     include_str!("../schema/scram.sql"),
-    include_str!("../schema/postfix.sql")
+    include_str!("../schema/postfix.sql"),
+    include_str!("../schema/login.sql")
 );
 
 /// The tables of the directory.
@@ -57,6 +59,7 @@ pub const PART: Part = Part {
         Migration { number: 1, name: "ground", text: GROUND },
         Migration { number: 2, name: "scram", text: include_str!("../schema/scram.sql") },
         Migration { number: 3, name: "postfix", text: include_str!("../schema/postfix.sql") },
+        Migration { number: 4, name: "login", text: include_str!("../schema/login.sql") },
     ],
 };
 

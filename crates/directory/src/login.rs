@@ -49,8 +49,8 @@ pub struct LoggedIn {
 pub enum Answer {
     /// It is who it says.
     LoggedIn(LoggedIn),
-    /// The password is right; a code of the second factor is needed too.
-    NeedsCode,
+    /// The password of this account is right; a code of the second factor is needed too.
+    NeedsCode(AccountId),
 }
 
 /// What the database knows of a login name.
@@ -256,7 +256,7 @@ pub(crate) async fn admit(
             scram: None,
             code: None,
         };
-        return Ok((Answer::NeedsCode, nothing));
+        return Ok((Answer::NeedsCode(known.account), nothing));
     }
     let outdated = known.hash.clone().filter(|hash| shown && hasher.is_outdated(hash));
     let new_hash = match outdated {
@@ -299,6 +299,36 @@ pub(crate) async fn admit(
     Ok((Answer::LoggedIn(logged_in), after))
 }
 
+/// Takes a code of the second factor after a password that was right, and notes the network.
+///
+/// # Errors
+/// `Forbidden` about `code` when it is wrong or was used before.
+pub(crate) fn take_code(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    account: AccountId,
+    code: &str,
+    network: Option<Network>,
+) -> Result<()> {
+    if !codes::take(tx, account, code, ctx.now_ms())? {
+        return Err(Error::forbidden("code", "is wrong or was used before"));
+    }
+    note_network(tx, account, network, ctx.now_ms())
+}
+
+fn note_network(tx: &mut Tx<'_>, account: AccountId, network: Option<Network>, now: i64) -> Result<()> {
+    let Some(network) = network else { return Ok(()) };
+    tx.later(
+        "INSERT INTO known_network (account_id, network, last_seen_at) VALUES ($1, $2, $3)
+         ON CONFLICT (account_id, network) DO UPDATE SET last_seen_at = excluded.last_seen_at",
+        params![account, network.to_string(), now],
+    )?;
+    tx.later(
+        "DELETE FROM known_network WHERE account_id = $1 AND last_seen_at < $2",
+        params![account, now - NETWORK_DAYS * DAY_MS],
+    )
+}
+
 /// Writes what a login leaves behind; takes the code of the second factor.
 ///
 /// # Errors
@@ -310,17 +340,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, ctx: &Ctx, after: &After) -> Result<()> {
     {
         return Err(Error::forbidden("login", "the code is wrong or was used before"));
     }
-    if let Some(network) = after.network {
-        tx.later(
-            "INSERT INTO known_network (account_id, network, last_seen_at) VALUES ($1, $2, $3)
-             ON CONFLICT (account_id, network) DO UPDATE SET last_seen_at = excluded.last_seen_at",
-            params![after.account, network.to_string(), now],
-        )?;
-        tx.later(
-            "DELETE FROM known_network WHERE account_id = $1 AND last_seen_at < $2",
-            params![after.account, now - NETWORK_DAYS * DAY_MS],
-        )?;
-    }
+    note_network(tx, after.account, after.network, now)?;
     if let Some(id) = after.app_password {
         app::touch(tx, after.account, id, now)?;
     }
@@ -357,16 +377,32 @@ pub fn actor(tx: &mut Read<'_>, ctx: &Ctx, account: AccountId) -> Result<Actor> 
 /// # Errors
 /// `Forbidden` when the account is gone or the door is closed to it.
 pub(crate) fn by_session(tx: &mut Read<'_>, ctx: &Ctx, account: AccountId, door: Door) -> Result<LoggedIn> {
+    Ok(LoggedIn { must_change_password: false, ..by_account(tx, ctx, account, door, None)?.0 })
+}
+
+/// An account that proved itself by something else than its password, at a door that its class of service opens, and
+/// whether it logged in from that network before.
+///
+/// # Errors
+/// `Forbidden` when the account is gone or the door is closed to it.
+pub(crate) fn by_account(
+    tx: &mut Read<'_>,
+    ctx: &Ctx,
+    account: AccountId,
+    door: Door,
+    network: Option<Network>,
+) -> Result<(LoggedIn, bool)> {
     let address = tx
         .query_opt("SELECT address FROM entry WHERE account_id = $1", params![account], |row| row.text(0))?
         .ok_or_else(wrong)?;
     let asked =
         Credentials { name: address, password: Secret::default(), code: None, door, network_address: None };
-    let known = look_up(tx, ctx, &asked, None)?.filter(|known| known.account == account).ok_or_else(wrong)?;
+    let known =
+        look_up(tx, ctx, &asked, network)?.filter(|known| known.account == account).ok_or_else(wrong)?;
     if let Some(rule) = known.refusal {
         return Err(Error::forbidden("login", rule));
     }
-    Ok(LoggedIn {
+    let logged_in = LoggedIn {
         actor: Actor {
             account: known.account,
             organisation: known.organisation,
@@ -374,9 +410,10 @@ pub(crate) fn by_session(tx: &mut Read<'_>, ctx: &Ctx, account: AccountId, door:
             system: false,
         },
         address: known.address,
-        must_change_password: false,
+        must_change_password: known.must_change,
         by_app_password: false,
-    })
+    };
+    Ok((logged_in, known.network_seen_at.is_some()))
 }
 
 /// Whether an account may log in at all: its state, its domain's and its organisation's.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::{AccountId, OrganisationId, Result};
-use directory::{aliases, organisations, sessions, states};
+use directory::{aliases, organisations, sessions, states, web_sessions};
 use kernel::Keep;
 use serde::{Deserialize, Serialize};
 use store::Blobs;
@@ -165,7 +165,11 @@ impl Job for Tidy {
         let ended_before = job.ctx.now_ms() - job.context.keep.undelete_days.saturating_mul(DAY_MS);
         loop {
             let store = job.context.node.store();
-            let forgotten = store.write([], move |tx| sessions::forget(tx, ended_before, SESSIONS)).await?;
+            let now = job.ctx.now_ms();
+            let forget = move |tx: &mut store::Tx<'_>| {
+                Ok(sessions::forget(tx, ended_before, SESSIONS)? + web_sessions::forget(tx, now, SESSIONS)?)
+            };
+            let forgotten = store.write([], forget).await?;
             if forgotten == 0 {
                 return Ok(());
             }

@@ -32,12 +32,23 @@ pub async fn open(config: &Config, random: &Random) -> Result<ChainKey> {
     read(&path)
 }
 
+/// A key for what browsers hold of logins that are under way: the same on all nodes, as the key of the histories
+/// is, which does not follow from it.
+pub fn derive(config: &Config) -> Result<[u8; 32]> {
+    let bytes = read_bytes(&config.in_data_dir(&config.history.chain_key_file))?;
+    Ok(blake3::derive_key("beffroi http logins 1", &bytes))
+}
+
 fn read(path: &Path) -> Result<ChainKey> {
+    read_bytes(path).map(ChainKey::new)
+}
+
+fn read_bytes(path: &Path) -> Result<[u8; 32]> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let rule = format!("{} cannot be read; let the server's user read it", path.display());
         Error::unavailable("history.chain_key_file", rule).with_source(error)
     })?;
-    parse(text.trim()).map(ChainKey::new).ok_or_else(|| {
+    parse(text.trim()).ok_or_else(|| {
         let rule = format!("{} does not hold 64 hexadecimal digits; put the right file back", path.display());
         Error::corrupt("history.chain_key_file", rule)
     })

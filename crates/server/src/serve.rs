@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::doors::{self, Doors};
 use crate::folder::{self, Served};
 use crate::node::{self, Node};
-use crate::{bodies, certificates, clients, figures, outbound, process};
+use crate::{bodies, certificates, clients, figures, key, outbound, process};
 
 /// A node that answers. Dropping it without [`Running::until_told`] cuts its requests off.
 pub struct Running {
@@ -108,7 +108,8 @@ impl Opened {
         process::measure(&mut metrics);
         figures::measure(&mut metrics, &self.node, chores.clone(), self.search.clone());
         let health = health(&self.node, bodies::place(config));
-        let mut doors = vec![clients::mount(config, &self.node.directory), httpd::web::mount()];
+        let mut doors =
+            vec![Auth::mount(), clients::mount(config, &self.node.directory), httpd::web::mount()];
         doors.extend(httpd::jmap::mounts(&Jmap::new(self.mail.clone()), &config.limits));
         listen(config, metrics, health, doors, self, chores).await
     }
@@ -145,7 +146,8 @@ async fn listen(
     let mut tasks = JoinSet::new();
     let tls = certificates::open(config)?;
     let opening = Doors::new(config, &mail, &node.ctx, tls.clone());
-    let auth = Auth::new(opening.authenticator().clone());
+    let options = httpd::auth::Options { key: key::derive(config)?, ..httpd::auth::Options::default() };
+    let auth = Auth::new(opening.authenticator().clone(), options)?;
     let mut open = opening.open(&mut metrics, &mut tasks).await?;
     let outbound = outbound::start(config, &mail, &node.ctx).await?;
     let (metrics, health, stop) = (Arc::new(metrics), Arc::new(health), Stop::default());

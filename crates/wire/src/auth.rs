@@ -145,7 +145,7 @@ impl Authenticator {
                 Err(Error::forbidden("login", "needs a new password first; set one on the web"))
             }
             Answer::LoggedIn(logged_in) => Ok(logged_in),
-            Answer::NeedsCode => Err(Error::forbidden(
+            Answer::NeedsCode(_) => Err(Error::forbidden(
                 "login",
                 "needs an app password here, since the account has a second factor; make one on the web",
             )),

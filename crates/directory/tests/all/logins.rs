@@ -32,7 +32,7 @@ async fn login_from(
 ) -> base::Result<LoggedIn> {
     match world.directory.login(ctx, try_of(name, password, door, from)).await? {
         Answer::LoggedIn(logged_in) => Ok(logged_in),
-        Answer::NeedsCode => Err(base::Error::forbidden("code", "is needed")),
+        Answer::NeedsCode(_) => Err(base::Error::forbidden("code", "is needed")),
     }
 }
 

@@ -9,14 +9,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base::{AccountId, Ctx, Door, Error, Meaning, OrganisationId, Result, Secret, SessionId};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use directory::sessions;
+use directory::web_sessions::{self, WebSession};
 use wire::Interrupt;
 use wire::auth::{self, Session, Watch};
 use wire::sasl::Bindings;
 
 use super::Auth;
+use super::cookies::Cookie;
+use super::place::{Place, is_safe};
 use crate::problem::Problem;
-use crate::request::{Peer, RequestId};
+use crate::request::RequestId;
 
 static FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static CSRF: HeaderName = HeaderName::from_static("x-beffroi-csrf");
@@ -30,14 +34,20 @@ pub enum Way {
     AppPassword,
     /// The token of a session, in the request.
     Token,
+    /// The token of a session, in a cookie.
+    Cookie,
 }
 
 /// Who a request is from. A handler that takes one answers only to those who are logged in.
 pub struct Caller {
     ctx: Ctx,
     address: String,
+    network_address: IpAddr,
     way: Way,
     auth: Auth,
+    web: Option<WebSession>,
+    /// What a page of ours sends beside the cookie.
+    csrf: Option<String>,
     /// The session of a program lasts at least as long as its requests.
     _program: Option<Arc<Session>>,
 }
@@ -71,6 +81,38 @@ impl Caller {
     /// How it proved who it is.
     pub fn way(&self) -> Way {
         self.way
+    }
+
+    /// The session behind a token.
+    pub(super) fn web(&self) -> Option<&WebSession> {
+        self.web.as_ref()
+    }
+
+    pub(super) fn csrf(&self) -> Option<&str> {
+        self.csrf.as_deref()
+    }
+
+    pub(super) fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    pub(super) fn network_address(&self) -> IpAddr {
+        self.network_address
+    }
+
+    /// Whoever a token stands for.
+    pub(super) async fn by_token(auth: Auth, token: &Secret, way: Way) -> Result<Self> {
+        let (web, logged_in) = auth.directory().session_by_token(auth.ctx(), token, Door::Jmap).await?;
+        let ctx = auth.ctx().with_actor(logged_in.actor, Door::Jmap, web.session.id);
+        if sessions::wants_touch(&ctx, &web.session) {
+            let (own, used) = (ctx.clone(), web.clone());
+            let store = auth.directory().kernel().store();
+            store.write(Vec::new(), move |tx| web_sessions::touch(tx, &own, &used)).await?;
+        }
+        let csrf = (way == Way::Cookie).then(|| csrf(token));
+        let network_address = IpAddr::from([0, 0, 0, 0]);
+        let address = logged_in.address;
+        Ok(Self { ctx, address, network_address, way, auth, web: Some(web), csrf, _program: None })
     }
 
     /// Learns that the session is ended or that the server stops: for answers that stay open.
@@ -130,55 +172,79 @@ fn malformed() -> Error {
 async fn identify(auth: Auth, parts: &Parts) -> Result<Caller> {
     match sent(&parts.headers)? {
         Some(Sent::Basic { name, password }) => basic(auth, parts, &name, password).await,
-        Some(Sent::Bearer(token)) => bearer(auth, &token).await,
-        None => Err(Error::forbidden("login", "is needed here")),
+        Some(Sent::Bearer(token)) => bearer(auth, parts, &token).await,
+        None => by_cookie(auth, parts).await,
     }
 }
 
+/// What our own pages send beside the cookie, for all but reading: it follows from the token, which no page sees.
+fn csrf(token: &Secret) -> String {
+    let derived = blake3::derive_key("beffroi csrf 1", token.expose().as_bytes());
+    URL_SAFE_NO_PAD.encode(derived)
+}
+
+async fn by_cookie(auth: Auth, parts: &Parts) -> Result<Caller> {
+    let place = Place::of(auth.options(), parts)?;
+    let token = Cookie::Session.of(&parts.headers, place.is_tls);
+    let token = token.map(Secret::new).ok_or_else(|| Error::forbidden("login", "is needed here"))?;
+    let changes = !is_safe(&parts.method);
+    if changes || parts.headers.contains_key(header::UPGRADE) {
+        place.require_own_site(&parts.headers)?;
+    }
+    if changes {
+        let sent = parts.headers.get(&CSRF).map(HeaderValue::as_bytes).unwrap_or_default();
+        if !Secret::new(csrf(&token)).matches(sent) {
+            return Err(Error::forbidden(
+                "csrf",
+                "is needed: send X-Beffroi-CSRF with what /auth/session says",
+            ));
+        }
+    }
+    let caller = Caller::by_token(auth, &token, Way::Cookie).await?;
+    Ok(Caller { network_address: place.address, ..caller })
+}
+
 async fn basic(auth: Auth, parts: &Parts, name: &str, password: Secret) -> Result<Caller> {
-    let caller = connection(parts)?;
+    let caller = connection(&auth, parts)?;
+    let network_address = caller.address;
     let logged_in = auth.authenticator().check(&caller, name, password).await?;
     let address = logged_in.address.clone();
     let way = if logged_in.by_app_password { Way::AppPassword } else { Way::Password };
     let actor = logged_in.actor.clone();
     let session = auth.programs().session(auth.authenticator(), caller, logged_in);
     let ctx = auth.ctx().with_actor(actor, Door::Jmap, session.ctx.session);
-    Ok(Caller { ctx, address, way, auth, _program: Some(session) })
+    let program = Some(session);
+    Ok(Caller { ctx, address, network_address, way, auth, web: None, csrf: None, _program: program })
 }
 
-async fn bearer(auth: Auth, token: &Secret) -> Result<Caller> {
-    let (session, logged_in) = auth.directory().session_by_token(auth.ctx(), token, Door::Jmap).await?;
-    let ctx = auth.ctx().with_actor(logged_in.actor, Door::Jmap, session.id);
-    Ok(Caller { ctx, address: logged_in.address, way: Way::Token, auth, _program: None })
+async fn bearer(auth: Auth, parts: &Parts, token: &Secret) -> Result<Caller> {
+    let network_address = Place::of(auth.options(), parts)?.address;
+    let caller = Caller::by_token(auth, token, Way::Token).await?;
+    Ok(Caller { network_address, ..caller })
 }
 
 /// What the other doors know of a connection, for a request.
-fn connection(parts: &Parts) -> Result<auth::Caller> {
+fn connection(auth: &Auth, parts: &Parts) -> Result<auth::Caller> {
+    let place = Place::of(auth.options(), parts)?;
     Ok(auth::Caller {
         door: Door::Jmap,
-        address: network_address(parts)?,
+        address: place.address,
         client: client(&parts.headers),
-        is_tls: false,
+        is_tls: place.is_tls,
         bindings: Bindings { exporter: None, end_point: None },
         interrupt: Interrupt::default(),
     })
 }
 
-fn network_address(parts: &Parts) -> Result<IpAddr> {
-    let peer = parts.extensions.get::<Peer>();
-    peer.map(|Peer(address)| address.ip().to_canonical())
-        .ok_or_else(|| Error::corrupt("request", "comes from nowhere"))
-}
-
 /// The program or browser, as it names itself.
-fn client(headers: &HeaderMap) -> String {
+pub(super) fn client(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     agent.unwrap_or_default().chars().take(200).collect()
 }
 
 /// The refusal of a request: 401 where a login is missing or wrong. Programs are told the schemes; a page of a
 /// browser is not, or the browser would ask for a password in a window of its own.
-fn refusal(headers: &HeaderMap, error: Error) -> Response {
+pub(super) fn refusal(headers: &HeaderMap, error: Error) -> Response {
     let is_login = error.meaning() == Meaning::Forbidden && error.field() == "login";
     let is_limit = error.meaning() == Meaning::Limit;
     if !is_login {

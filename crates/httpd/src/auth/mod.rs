@@ -1,21 +1,53 @@
-//! Who a request is from.
+//! Who a request is from, and how people log in.
 //!
 //! What must stay true here:
 //! - Every request is checked anew: a session, a password or an account that was ended counts no more from the next
-//!   request on, and requests that stay open learn of it ([`Caller::watch`]).
+//!   request on, and requests that stay open learn of it ([`Caller::interrupt`]).
 //! - The answer to a wrong name and to a wrong password is the same.
+//! - A login makes a new session; what a browser brought along is never made more than it was.
+//! - What a cookie proves changes something only with the word that our own pages know beside it.
 
+mod account;
 mod caller;
+mod cookies;
+mod place;
 mod programs;
+mod steps;
+mod tickets;
 
 use std::sync::Arc;
 
-use base::Ctx;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use base::{Ctx, Error, Result};
 use directory::Directory;
+use serde::de::DeserializeOwned;
+use wire::Networks;
 use wire::auth::Authenticator;
 
+use crate::problem::Problem;
+use crate::site::Mount;
 pub use caller::{Caller, Way};
 use programs::Programs;
+use tickets::Tickets;
+
+/// Bytes of a body under `/auth/`.
+const MOST_BYTES: u64 = 32_768;
+
+/// What logging in over HTTP needs to know.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// What tickets are sealed with: the same on all nodes, and known to nobody else.
+    pub key: [u8; 32],
+    /// Balancers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub proxies: Networks,
+    /// What browsers have in their address line, such as `https://mail.example.org`; none: what a request says.
+    pub public_origin: Option<String>,
+}
 
 /// Lets people in over HTTP. Cheap to clone; a node has one, which [`crate::Site::with_auth`] gives to its routes.
 #[derive(Clone)]
@@ -23,13 +55,19 @@ pub struct Auth(Arc<Inner>);
 
 struct Inner {
     authenticator: Authenticator,
+    options: Options,
     programs: Programs,
+    tickets: Tickets,
 }
 
 impl Auth {
     /// Lets people in over the authenticator that the other doors use, so that they share its book of sessions.
-    pub fn new(authenticator: Authenticator) -> Self {
-        Self(Arc::new(Inner { authenticator, programs: Programs::default() }))
+    ///
+    /// # Errors
+    /// None with a key of 32 bytes.
+    pub fn new(authenticator: Authenticator, options: Options) -> Result<Self> {
+        let tickets = Tickets::new(&blake3::derive_key("beffroi login tickets 1", &options.key))?;
+        Ok(Self(Arc::new(Inner { authenticator, options, programs: Programs::default(), tickets })))
     }
 
     /// Who lets people in, of all doors.
@@ -47,8 +85,77 @@ impl Auth {
         self.0.authenticator.ctx()
     }
 
+    fn options(&self) -> &Options {
+        &self.0.options
+    }
+
     /// The sessions of programs that send a password with every request.
     fn programs(&self) -> &Programs {
         &self.0.programs
     }
+
+    fn tickets(&self) -> &Tickets {
+        &self.0.tickets
+    }
+
+    /// The pages of `/auth/`; docs/api/login.md describes them.
+    pub fn mount() -> Mount {
+        let router = Router::new()
+            .route("/auth/methods", get(steps::methods))
+            .route("/auth/login", post(steps::login))
+            .route("/auth/login/code", post(steps::code))
+            .route("/auth/login/password", post(steps::new_password))
+            .route("/auth/logout", post(steps::logout))
+            .route("/auth/session", get(account::who))
+            .route("/auth/sessions", get(account::list))
+            .route("/auth/sessions/end", post(account::end_all))
+            .route("/auth/sessions/{id}", delete(account::end))
+            .route("/auth/password", get(account::password).post(account::set_password))
+            .route("/auth/confirm", post(account::confirm))
+            .route("/auth/totp", get(account::totp).delete(account::remove_totp))
+            .route("/auth/totp/begin", post(account::begin_totp))
+            .route("/auth/totp/confirm", post(account::confirm_totp))
+            .route("/auth/totp/recovery", post(account::renew_recovery))
+            .route("/auth/app-passwords", get(account::app_passwords).post(account::make_app_password))
+            .route("/auth/app-passwords/{id}", delete(account::remove_app_password));
+        Mount { body_bytes: Some(MOST_BYTES), ..Mount::new("auth", router) }
+    }
+}
+
+/// A body in JSON, and said to be: a form of another site can send no such thing.
+struct Json<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> std::result::Result<Self, Response> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let error = Error::invalid("content-type", "is application/json here");
+            return Err(Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, error).into_response());
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| {
+            let rule = format!("has at most {MOST_BYTES} bytes");
+            Problem::from(Error::too_large("body", rule)).into_response()
+        })?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|_| {
+            let error = Error::invalid("body", "is not the JSON that is asked for here");
+            Problem::from(error).into_response()
+        })
+    }
+}
+
+/// An answer in JSON, for whoever asked alone.
+fn show(told: &serde_json::Value) -> Response {
+    let mut answer = told.to_string().into_response();
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// The same error about the field as the client named it.
+fn about(field: &'static str, error: &Error) -> Error {
+    Error::new(error.meaning(), field, error.rule().to_owned())
 }

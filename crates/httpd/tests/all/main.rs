@@ -10,4 +10,5 @@
 
 mod callers;
 mod frame;
+mod logins;
 mod world;

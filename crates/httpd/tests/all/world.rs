@@ -72,7 +72,8 @@ impl World {
             })
             .await
             .unwrap();
-        let auth = Auth::new(Authenticator::new(directory.clone(), ctx, None));
+        let options = httpd::auth::Options { key: [3; 32], ..httpd::auth::Options::default() };
+        let auth = Auth::new(Authenticator::new(directory.clone(), ctx, None), options).unwrap();
         let (address, stop) = listen(&auth).await;
         Self { engine, directory, acme, ada, auth, address, stop }
     }
@@ -106,8 +107,10 @@ async fn listen(auth: &Auth) -> (SocketAddr, Stop) {
     let metrics = Arc::new(Metrics::new());
     let options =
         Options { random: Random::seeded(1), body_bytes: 65_536, request_time: Duration::from_secs(20) };
-    let site =
-        Site::new(options, metrics.clone()).with_auth(auth.clone()).mount(Mount::new("test", routes()));
+    let site = Site::new(options, metrics.clone())
+        .with_auth(auth.clone())
+        .mount(Mount::new("test", routes()))
+        .mount(Auth::mount());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let bounds = Listening {
