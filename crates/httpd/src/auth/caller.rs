@@ -145,10 +145,8 @@ enum Sent {
 fn sent(headers: &HeaderMap) -> Result<Option<Sent>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return match headers.contains_key(header::AUTHORIZATION) {
-            true => Err(malformed()),
-            false => Ok(None),
-        };
+        let is_sent = headers.contains_key(header::AUTHORIZATION);
+        return if is_sent { Err(malformed()) } else { Ok(None) };
     };
     let text = value.to_str().map_err(|_| malformed())?;
     let (scheme, rest) = text.split_once(' ').ok_or_else(malformed)?;
@@ -211,7 +209,7 @@ async fn basic(auth: Auth, parts: &Parts, name: &str, password: Secret) -> Resul
     let address = logged_in.address.clone();
     let way = if logged_in.by_app_password { Way::AppPassword } else { Way::Password };
     let actor = logged_in.actor.clone();
-    let session = auth.programs().session(auth.authenticator(), caller, logged_in);
+    let session = auth.programs().session(auth.authenticator(), &caller, logged_in);
     let ctx = auth.ctx().with_actor(actor, Door::Jmap, session.ctx.session);
     let program = Some(session);
     Ok(Caller { ctx, address, network_address, way, auth, web: None, csrf: None, _program: program })

@@ -36,7 +36,7 @@ impl Programs {
     pub(super) fn session(
         &self,
         authenticator: &Authenticator,
-        caller: auth::Caller,
+        caller: &auth::Caller,
         logged_in: LoggedIn,
     ) -> Arc<Session> {
         let key = (logged_in.actor.account, logged_in.by_app_password, Network::of(caller.address));
@@ -56,7 +56,7 @@ impl Programs {
             });
         }
         let interrupt = caller.interrupt.clone();
-        let session = Arc::new(authenticator.open(&caller, logged_in));
+        let session = Arc::new(authenticator.open(caller, logged_in));
         sessions.open.insert(key, Open { session: session.clone(), interrupt, used_at_ms: now });
         session
     }

@@ -199,9 +199,10 @@ impl Visitor {
         let days = i64::try_from(limits.remembered_session_days).unwrap_or(i64::MAX);
         let remembered_ms = days.saturating_mul(24 * HOUR_MS);
         let hours = |hours: u64| i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR_MS);
-        let (idle_ms, lasts_ms) = match wish.remember {
-            true => (remembered_ms, remembered_ms),
-            false => (hours(limits.session_idle_hours), hours(limits.session_hours)),
+        let (idle_ms, lasts_ms) = if wish.remember {
+            (remembered_ms, remembered_ms)
+        } else {
+            (hours(limits.session_idle_hours), hours(limits.session_hours))
         };
         let new = NewWebSession {
             account: logged_in.actor.account,
