@@ -1,6 +1,7 @@
 //! A site that people log in to, on each engine, and a client that speaks to it over a socket.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,18 +184,18 @@ impl Client {
         let mut text =
             format!("{method} {path} HTTP/1.1\r\nhost: mail.acme.example\r\nconnection: close\r\n");
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(text, "{name}: {value}\r\n");
         }
         if !self.cookies.is_empty() {
             let cookies: Vec<_> =
                 self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            text.push_str(&format!("cookie: {}\r\n", cookies.join("; ")));
+            let _ = write!(text, "cookie: {}\r\n", cookies.join("; "));
         }
         if let Some(body) = body {
             if !self.headers.iter().any(|(name, _)| name == "content-type") {
                 text.push_str("content-type: application/json\r\n");
             }
-            text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+            let _ = write!(text, "content-length: {}\r\n\r\n{body}", body.len());
         } else {
             text.push_str("\r\n");
         }
