@@ -115,12 +115,12 @@ static MAIL_PROGRAMS: Need = Need {
     },
 };
 static IMAP_CLIENTS: Need = Need {
-    name: "mbsync, offlineimap, neomutt and script",
+    name: "mbsync, offlineimap, neomutt, script and Python",
     why: "programs that people read their mail with, for the tests of IMAP",
     source: Source::Debian {
-        packages: &["isync", "offlineimap3", "neomutt", "bsdutils"],
+        packages: &["isync", "offlineimap3", "neomutt", "bsdutils", "python3"],
         present: |places| {
-            let programs = ["mbsync", "offlineimap", "neomutt", "script"];
+            let programs = ["mbsync", "offlineimap", "neomutt", "script", "python3"];
             programs.iter().all(|program| places.program(program).is_some())
         },
     },

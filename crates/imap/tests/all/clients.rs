@@ -197,6 +197,20 @@ fn p07_offlineimap_carries_mail_both_ways() {
 }
 
 #[test]
+fn p07_imaplib_of_python_finds_everything_as_it_expects() {
+    embedded(2, |world| async move {
+        let served = Served::new(&world).await;
+        three(&world).await;
+        let mut command = served.command("python3");
+        command.arg("-c").arg(include_str!("clients.py"));
+        command.arg(served.house.port.to_string()).arg(served.path().join("cert.pem"));
+        assert_eq!(done(command).await.trim(), "fine");
+        served.house.close().await;
+        world.sound().await;
+    });
+}
+
+#[test]
 fn p07_neomutt_reads_files_and_removes_mail_compressed() {
     embedded(1, |world| async move {
         let served = Served::new(&world).await;
