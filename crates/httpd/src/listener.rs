@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::{Extension, Router};
+use axum::Router;
 use base::{Error, Result};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;

@@ -22,6 +22,7 @@ CREATE TABLE message (
     PRIMARY KEY (account_id, id)
 ) {without_rowid};
 CREATE INDEX message_body ON message (body);
+CREATE INDEX message_thread ON message (account_id, thread_id, id);
 
 -- Which conversation a message belongs to that has or names this id, together with the same subject.
 CREATE TABLE thread_reference (

@@ -9,8 +9,10 @@
 mod deliver;
 pub mod digest;
 pub mod dkim;
+pub mod emails;
 pub mod flags;
 pub mod greylist;
+pub mod html;
 mod mail;
 mod mailboxes;
 mod messages;

@@ -7,6 +7,7 @@ use kernel::{Kernel, Search, Source};
 use store::Blobs;
 
 use crate::digest::Digests;
+use crate::emails::{KnownCounts, ThreadTables};
 use crate::mailboxes::Inboxes;
 use crate::queue::Queue;
 use crate::sieve::Filter;
@@ -24,6 +25,8 @@ struct Inner {
     inboxes: Inboxes,
     views: Views,
     digests: Digests,
+    thread_tables: ThreadTables,
+    known_counts: KnownCounts,
     search: OnceLock<Search>,
     fresh: Arc<Fresh>,
 }
@@ -40,6 +43,8 @@ impl Mail {
             inboxes: Inboxes::default(),
             views,
             digests: Digests::default(),
+            thread_tables: ThreadTables::default(),
+            known_counts: KnownCounts::default(),
             search: OnceLock::new(),
             fresh: Arc::default(),
         }))
@@ -80,6 +85,14 @@ impl Mail {
 
     pub(crate) fn digests(&self) -> &Digests {
         &self.0.digests
+    }
+
+    pub(crate) fn thread_tables(&self) -> &ThreadTables {
+        &self.0.thread_tables
+    }
+
+    pub(crate) fn known_counts(&self) -> &KnownCounts {
+        &self.0.known_counts
     }
 
     /// What a search index reads the texts of messages from: [`Search::open_with`] takes it.

@@ -64,6 +64,7 @@ pub use error::{MethodError, RequestError, SetError};
 pub use get::GetRequest;
 pub use output::{Object, Objects};
 pub use patch::Patch;
+pub(crate) use query::read_filter;
 pub use query::{Collation, Comparator, Filter, Page, Query, QueryChanges, QueryChangesRequest, Test};
 pub use request::Request;
 pub(crate) use run::Engine;

@@ -241,6 +241,15 @@ fn comparator(table: &Table, value: Value) -> Result<Comparator, MethodError> {
     Ok(Comparator { property: key.name, ascending, collation, arguments: members })
 }
 
+/// A filter of a type, within bounds.
+///
+/// # Errors
+/// `InvalidArguments`, `UnsupportedFilter`.
+pub(crate) fn read_filter(table: &Table, filter: Value, call: &Call) -> Result<Filter, MethodError> {
+    let limits = call.limits();
+    Filters { table, left: limits.jmap_filter_conditions, depth: limits.jmap_filter_depth }.read(filter, 1)
+}
+
 fn read(
     kind: &dyn Type,
     call: &Call,
@@ -249,11 +258,7 @@ fn read(
 ) -> Result<(Query, Option<u64>), MethodError> {
     let (table, limits) = (kind.table(), call.limits());
     let filter = match arguments.take("filter") {
-        Some(filter) => {
-            let mut filters =
-                Filters { table, left: limits.jmap_filter_conditions, depth: limits.jmap_filter_depth };
-            Some(filters.read(filter, 1)?)
-        }
+        Some(filter) => Some(read_filter(table, filter, call)?),
         None => None,
     };
     let sort = match arguments.take("sort") {

@@ -1,15 +1,49 @@
 //! JMAP for mail (RFC 8621): mailboxes, threads, messages, identities and their sending.
 
+mod blob;
+mod dates;
+mod email;
+mod ids;
+mod mailbox;
+mod snippet;
+mod thread;
+
 use std::sync::Arc;
 
-use crate::engine::{Capability, Type};
+use base::Limits;
+use serde_json::{Value, json};
+
+use crate::engine::{Access, Capability, Type, capabilities as names};
 
 /// The types of mail.
 pub fn types() -> Vec<Arc<dyn Type>> {
-    Vec::new()
+    vec![
+        Arc::new(mailbox::Mailboxes),
+        Arc::new(thread::Threads),
+        Arc::new(email::Emails),
+        Arc::new(snippet::Snippets),
+    ]
 }
 
 /// What the session says of mail.
 pub fn capabilities() -> Vec<Capability> {
-    Vec::new()
+    vec![Capability {
+        name: names::MAIL,
+        shared: true,
+        of_accounts: true,
+        server: names::nothing,
+        account: of_mail,
+    }]
+}
+
+/// RFC 8621 section 1.3.1.
+fn of_mail(limits: &Limits, access: &Access) -> Value {
+    json!({
+        "maxMailboxesPerEmail": null,
+        "maxMailboxDepth": limits.collection_depth,
+        "maxSizeMailboxName": limits.name_bytes,
+        "maxSizeAttachmentsPerEmail": limits.message_bytes,
+        "emailQuerySortOptions": email::sort_options(),
+        "mayCreateTopLevelMailbox": access.own,
+    })
 }

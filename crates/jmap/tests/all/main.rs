@@ -1,8 +1,12 @@
 //! The JMAP door, from outside.
 
+// Helpers of tests may stop with a message as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod blobs;
 mod client;
 mod events;
 mod hostile;
+mod mail;
 mod requests;
 mod vacation;

@@ -26,6 +26,22 @@ pub struct MailboxChange {
     pub role: Option<Option<Role>>,
 }
 
+/// What `collection.state` says of a mailbox, as JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Properties {
+    /// Where it stands among its siblings.
+    pub(super) sort_order: u32,
+    /// Raised when its owner began or ceased to want to see it.
+    revision: u64,
+}
+
+impl Properties {
+    pub(super) fn read(state: &str) -> Self {
+        serde_json::from_str(state).unwrap_or_default()
+    }
+}
+
 /// Notes that someone wants to see a mailbox.
 pub(super) fn want(
     tx: &mut Tx<'_>,
@@ -116,6 +132,49 @@ impl Mail {
                 of_mail(batch, id)?;
                 let role = change.role.map(|role| role.map(Role::word).unwrap_or_default());
                 batch.update_collection(id, change.parent, change.name.as_deref(), role, None)
+            })
+            .await
+    }
+
+    /// Says where a mailbox stands among its siblings.
+    ///
+    /// # Errors
+    /// `NotFound` and `Forbidden` by rights.
+    pub async fn set_sort_order(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        id: CollectionId,
+        sort_order: u32,
+    ) -> Result<()> {
+        self.set_properties(ctx, account, id, move |properties| properties.sort_order = sort_order).await
+    }
+
+    /// Tells clients of the owner that something about a mailbox changed that lies outside of its account's history.
+    ///
+    /// # Errors
+    /// `NotFound` and `Forbidden` by rights.
+    pub async fn touch_mailbox(&self, ctx: &Ctx, account: AccountId, id: CollectionId) -> Result<()> {
+        self.set_properties(ctx, account, id, |properties| properties.revision += 1).await
+    }
+
+    async fn set_properties(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        id: CollectionId,
+        change: impl Fn(&mut Properties) + Send + Sync + 'static,
+    ) -> Result<()> {
+        self.kernel()
+            .write(ctx, account, move |batch| {
+                of_mail(batch, id)?;
+                let sql = "SELECT state FROM collection WHERE account_id = $1 AND id = $2";
+                let state = batch.tx().query_one(sql, params![account, id], |row| row.text(0))?;
+                let mut properties = Properties::read(&state);
+                change(&mut properties);
+                let state = serde_json::to_string(&properties)
+                    .map_err(|error| Error::corrupt("mailbox", "has no properties").with_source(error))?;
+                batch.update_collection(id, None, None, None, Some(&state))
             })
             .await
     }

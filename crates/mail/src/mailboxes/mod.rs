@@ -96,6 +96,8 @@ pub struct Mailbox {
     pub rights: Rights,
     /// Whether the reader wants to see it in lists.
     pub subscribed: bool,
+    /// Where it stands among its siblings: the lowest first.
+    pub sort_order: u32,
 }
 
 /// What an account uses of what it may use.
@@ -136,6 +138,7 @@ fn mailbox(account: AccountId, info: CollectionInfo, subscribed: bool) -> Result
         highest: info.max_seq,
         rights: info.rights,
         subscribed,
+        sort_order: edit::Properties::read(&info.state).sort_order,
     })
 }
 

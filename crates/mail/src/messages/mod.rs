@@ -70,6 +70,12 @@ impl Read {
         Self(Arc::new(Inner { trace, size, summary, keys, fresh }))
     }
 
+    /// The conversation that it belongs to once it was put under this number.
+    pub(crate) fn thread(&self, batch: &mut Batch<'_, '_>, content: i64) -> Result<i64> {
+        let account = batch.account();
+        threads::find(batch.tx(), account, &self.0.keys, content)
+    }
+
     /// Bytes of the whole.
     pub(crate) fn size(&self) -> i64 {
         self.0.size

@@ -90,7 +90,7 @@ pub(crate) fn unfold(value: &[u8]) -> String {
 }
 
 /// A value ready for mail-parser, which wants the line end.
-fn prepared(value: &[u8]) -> String {
+pub(super) fn prepared(value: &[u8]) -> String {
     let value = value.get(..value.len().min(VALUE_BYTES)).unwrap_or_default();
     let mut text = to_text(value.trim_ascii_end()).into_owned();
     text.push('\n');

@@ -10,6 +10,7 @@ mod bodystructure;
 mod content_type;
 mod envelope;
 pub mod fields;
+pub mod forms;
 pub(crate) mod header;
 mod section;
 mod structure;
@@ -22,7 +23,7 @@ pub use envelope::envelope_of;
 pub use section::Of;
 pub use structure::{Form, Parameter, Part, Structure};
 pub use subject::{Base, base_subject};
-pub use text::{HEAD_END, decode, text_holds, text_of_fields};
+pub use text::{HEAD_END, decode, text_holds, text_of_fields, text_value};
 
 /// Bytes of an envelope that are kept with the message.
 const ENVELOPE_BYTES: usize = 32 << 10;

@@ -39,6 +39,26 @@ impl Structure {
         Some(found)
     }
 
+    /// The numbers that lead to the part at a place, with dots between them; nothing for the message itself when it is
+    /// a multipart. What lies in messages within is reached through them.
+    pub fn section_of(&self, index: usize) -> Option<String> {
+        let part = self.parts.get(index)?;
+        if part.depth == 0 {
+            return (part.form != Form::Multipart).then(|| "1".to_owned());
+        }
+        let parent = self.parts.get(..index)?.iter().rposition(|above| above.depth + 1 == part.depth)?;
+        let above = self.parts.get(parent)?;
+        let number = self.children(parent).position(|child| child == index)? + 1;
+        let before =
+            if parent == 0 && above.form == Form::Multipart { None } else { self.section_of(parent) };
+        if above.form == Form::Message {
+            // The message within has the numbers of the part that holds it, and without parts one of its own.
+            let before = before?;
+            return Some(if part.form == Form::Multipart { before } else { format!("{before}.1") });
+        }
+        Some(before.map_or_else(|| number.to_string(), |before| format!("{before}.{number}")))
+    }
+
     /// The part that these numbers lead to; for no numbers the message itself.
     pub fn part(&self, path: &[u32]) -> Option<&Part> {
         self.parts.get(self.find(path)?)
@@ -64,5 +84,39 @@ impl Structure {
             Of::Text => message.map(|message| (message.body, message.end))?,
         };
         Some(start as u64..end as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::summary::structure_of;
+
+    #[test]
+    fn numbers_of_parts_lead_back_to_them() {
+        let inner =
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n";
+        let text = format!(
+            "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--a\r\n{inner}\r\n--a--\r\n"
+        );
+        let structure = structure_of(text.as_bytes());
+        let sections: Vec<_> = (0..structure.parts.len()).map(|index| structure.section_of(index)).collect();
+        let expected = [
+            None,
+            Some("1"),
+            Some("2"),
+            Some("2"),
+            Some("2.1"),
+            Some("2.2"),
+            Some("3"),
+            Some("3.1"),
+            Some("3.2"),
+        ];
+        assert_eq!(sections, expected.map(|section| section.map(str::to_owned)));
+        for (index, section) in sections.iter().enumerate().filter(|(index, _)| *index != 3) {
+            let Some(section) = section else { continue };
+            let path: Vec<u32> = section.split('.').map(|number| number.parse().unwrap()).collect();
+            assert_eq!(structure.find(&path), Some(index), "{section}");
+        }
+        assert_eq!(structure_of(b"A: b\r\n\r\nx").section_of(0).as_deref(), Some("1"));
     }
 }

@@ -75,6 +75,36 @@ impl Part {
         self.disposition.as_ref().and_then(|(_, parameters)| find(parameters, name))
     }
 
+    /// The name of the file that it holds, decoded (RFC 2231, RFC 2047): of its disposition, else of its type.
+    pub fn file_name(&self) -> Option<String> {
+        let of = |parameters: &[Parameter], name: &str| {
+            let mut field = String::from(" x/x");
+            for (key, value) in parameters {
+                let own = key.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+                if !own || !key.get(name.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('*'))
+                {
+                    continue;
+                }
+                let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
+                let plain = key.ends_with('*');
+                let (open, value, close) =
+                    if plain { ("=", value.as_str(), "") } else { ("=\"", quoted.as_str(), "\"") };
+                for piece in ["; ", key, open, value, close] {
+                    field.push_str(piece);
+                }
+            }
+            let found = super::header::parameter(field.as_bytes(), name)?;
+            let found = if found.contains("=?") {
+                super::header::decoded(format!(" {found}\r\n").as_bytes())
+            } else {
+                found
+            };
+            Some(found).filter(|found| !found.trim().is_empty())
+        };
+        let disposition = self.disposition.as_ref().and_then(|(_, parameters)| of(parameters, "filename"));
+        disposition.or_else(|| of(&self.parameters, "name"))
+    }
+
     /// Whether it is of this type, and of this subtype where one is given.
     pub fn is(&self, kind: &str, subtype: Option<&str>) -> bool {
         self.kind.eq_ignore_ascii_case(kind)

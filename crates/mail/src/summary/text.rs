@@ -75,6 +75,37 @@ pub(crate) fn part_text(part: &Part, bytes: &[u8], limit: usize) -> String {
     text
 }
 
+/// The text of a text part as it stands, HTML with its tags, and whether something of it could not be decoded: bytes
+/// that the charset has not, a charset or an encoding that is not known (RFC 8621 section 4.1.4).
+pub fn text_value(part: &Part, bytes: &[u8]) -> (String, bool) {
+    let body = bytes.get(part.body..part.end).unwrap_or_default();
+    let known = ["7bit", "8bit", "binary", "base64", "quoted-printable", ""];
+    let strange = !known.iter().any(|encoding| part.encoding.eq_ignore_ascii_case(encoding));
+    let decoded = decode(body, &part.encoding);
+    let charset = part.parameter("charset").unwrap_or("us-ascii");
+    let (text, problem) = if charset.eq_ignore_ascii_case("us-ascii") || charset.eq_ignore_ascii_case("utf-8")
+    {
+        match std::str::from_utf8(&decoded) {
+            // ASCII that is UTF-8 in truth is shown, and said to be wrong.
+            Ok(text) => (text.to_owned(), !charset.eq_ignore_ascii_case("utf-8") && !text.is_ascii()),
+            Err(_) if charset.eq_ignore_ascii_case("utf-8") => {
+                (String::from_utf8_lossy(&decoded).into_owned(), true)
+            }
+            Err(_) => (header::to_text(&decoded).into_owned(), true),
+        }
+    } else if let Some(encoding) = encoding_rs::Encoding::for_label(charset.trim().as_bytes()) {
+        let (text, had_errors) = encoding.decode_without_bom_handling(&decoded);
+        (text.into_owned(), had_errors)
+    } else if let Some(decoder) = charset_decoder(charset.as_bytes()) {
+        (decoder(&decoded), false)
+    } else {
+        (header::to_text(&decoded).into_owned(), true)
+    };
+    let text = if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text };
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    (text, problem || strange)
+}
+
 /// The beginning of a body, cut at a line end where there is one.
 fn cut_lines(body: &[u8], limit: usize) -> &[u8] {
     let Some(head) = body.get(..limit).filter(|head| head.len() < body.len()) else { return body };
