@@ -2,7 +2,7 @@
 //!
 //! Ids: `B` and the hash of a body, for an upload or a message; `P`, the number of an email and the section of a part
 //! (`P12-1_2` is section 1.2 of it, `P12-` all of it), which is served decoded; `V`, the number of a Sieve script and when
-//! it changed.
+//! it changed. A message within a blob has parts too: each further `-` and section goes one message deeper.
 
 use std::ops::Range;
 
@@ -72,6 +72,32 @@ fn read_section(text: &str) -> Option<Vec<u32>> {
     text.split('_').map(|number| number.parse().ok()).collect()
 }
 
+/// Characters of the id of a body.
+const HASH_ID: usize = 44;
+
+/// What an id of bytes names first, and the sections within it; a hash may have the sign that divides sections.
+fn take_apart(id: &str) -> (&str, Option<&str>) {
+    let first = match id.as_bytes().first() {
+        Some(b'B') => HASH_ID,
+        Some(b'P') => id.match_indices('-').nth(1).map_or(id.len(), |(at, _)| at),
+        _ => id.len(),
+    };
+    match id.split_at_checked(first) {
+        Some((holder, rest)) if !rest.is_empty() => (holder, rest.strip_prefix('-')),
+        _ => (id, None),
+    }
+}
+
+/// A section of a message that is another blob, decoded.
+fn cut(whole: &Bytes, section: &str) -> Option<Blob> {
+    let path = read_section(section).filter(|path| !path.is_empty())?;
+    let structure = summary::structure_of(whole);
+    let (part, range) = (structure.part(&path)?, structure.section_range(&path, Of::Whole)?);
+    let body = whole.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
+    let kind = format!("{}/{}", part.kind, part.subtype).to_lowercase();
+    Some(here(Bytes::copy_from_slice(&summary::decode(body, &part.encoding)), kind))
+}
+
 fn missing(error: Error) -> Result<Option<Blob>> {
     if error.meaning() == Meaning::NotFound { Ok(None) } else { Err(error) }
 }
@@ -81,6 +107,17 @@ fn missing(error: Error) -> Result<Option<Blob>> {
 /// # Errors
 /// Those of the database and the blob store.
 pub async fn find(mail: &Mail, ctx: &Ctx, account: AccountId, id: &str) -> Result<Option<Blob>> {
+    let (holder, sections) = take_apart(id);
+    let mut found = find_whole(mail, ctx, account, holder).await?;
+    for section in sections.into_iter().flat_map(|sections| sections.split('-')) {
+        let Some(blob) = found else { break };
+        let whole = blob.bytes(mail, ctx.limits.message_bytes).await?;
+        found = cut(&whole, section);
+    }
+    Ok(found)
+}
+
+async fn find_whole(mail: &Mail, ctx: &Ctx, account: AccountId, id: &str) -> Result<Option<Blob>> {
     if let Some(hash) = read_hash(id) {
         let body = Body::Stored(ctx.actor.organisation, hash);
         let size = |bytes: i64| bytes.unsigned_abs();
@@ -203,6 +240,11 @@ mod tests {
         assert_eq!(read_hash(&hash_id(&hash)), Some(hash));
         assert_eq!(read_pair('P', &part_id(12, "1.2")), Some((12, "1_2")));
         assert_eq!(read_section("1_2"), Some(vec![1, 2]));
+        let (part, hashed) = (part_id(12, "1.2"), hash_id(&[0xfb; 32]));
+        assert!(hashed.contains('-') && hashed.len() == HASH_ID);
+        assert_eq!(take_apart(&part), (part.as_str(), None));
+        assert_eq!(take_apart("P12-1_2-3-4"), ("P12-1_2", Some("3-4")));
+        assert_eq!(take_apart(&format!("{hashed}-3")), (hashed.as_str(), Some("3")));
         assert_eq!((read_hash("Bx"), read_pair('P', "P12"), read_section("1__2")), (None, None, None));
     }
 }

@@ -276,18 +276,3 @@ impl Mail {
         read.await
     }
 }
-
-impl Mail {
-    /// A message without anything put before it whose body has this hash; rights are the caller's.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn object_with_body(&self, account: AccountId, hash: [u8; 32]) -> Result<Option<i64>> {
-        let sql =
-            "SELECT m.id FROM message m JOIN item i ON i.account_id = m.account_id AND i.object_id = m.id
-                    WHERE m.body = $1 AND m.account_id = $2 AND i.gone = 0 LIMIT 1";
-        let read =
-            self.kernel().store().read(move |tx| tx.query_opt(sql, params![hash, account], |row| row.int(0)));
-        read.await
-    }
-}
