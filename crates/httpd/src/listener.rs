@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::Router;
+use axum::body::Body;
 use base::{Error, Result};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use base::{Error, Result};
 
 use super::Options;
-use crate::request::{Secure, Peer};
+use crate::request::{Peer, Secure};
 
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
