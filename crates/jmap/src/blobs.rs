@@ -11,8 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use mail::summary::{self, Of, Structure};
-use mail::{Columns, Mail};
-use store::blobs::{BodyStream, Hash};
+use mail::{BodyStream, Columns, Hash, Mail};
 
 use crate::engine::ids;
 

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, Ctx, Error, Result};
-use mail::Mail;
+use mail::{Mail, Put};
 use serde_json::{Value, json};
-use store::blobs::Put;
 
 use crate::blobs::{self, Blob};
 use crate::engine::{self, Call, Engine, Request, RequestError, Table, Type};

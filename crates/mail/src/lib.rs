@@ -31,6 +31,8 @@ use store::Part;
 use store::blobs::Reference;
 use store::sql::Migration;
 
+/// Bodies as doors pass them on: on their way in, on their way out, and by name.
+pub use ::store::blobs::{BodyStream, Hash, Put};
 pub use deliver::{Delivered, Incoming, Rcpt};
 pub use mail::Mail;
 pub use mailboxes::{Annotation, Mailbox, MailboxChange, Note, Quota, Role, SharedAccount};

@@ -223,7 +223,9 @@ impl Engine {
             }
             _ => {
                 arguments.check(method.arguments)?;
-                kind.custom(call, &account, method.name, arguments).await?
+                let mut body = kind.custom(call, &account, method.name, arguments).await?;
+                body.entry("accountId").or_insert_with(|| account.id().into());
+                body
             }
         };
         write(&mut answers.buffer, &body)?;
