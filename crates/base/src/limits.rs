@@ -157,6 +157,8 @@ limits! {
     submission_recipients = 500, "Recipients of one message that a person sends.";
     submission_recipients_per_account_hour = 2_000, "Recipients that one account may send to in an hour.";
     submission_hold_seconds = 2_592_000, "Seconds that a message may be held for later (FUTURERELEASE).";
+    submission_kept_days = 30, "Days that the record of what a person sent over JMAP is kept; longer while it is queued.";
+    identities_per_account = 100, "Identities that one account set something of, or made.";
     jmap_request_bytes = 10_485_760, "Bytes of one JMAP request (maxSizeRequest).";
     jmap_request_values = 200_000, "JSON values of one JMAP request; more are refused as maxSizeRequest.";
     jmap_answer_bytes = 67_108_864, "Bytes of the answer to one JMAP request; a call that goes beyond it is refused as requestTooLarge.";

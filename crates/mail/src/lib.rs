@@ -19,6 +19,7 @@ mod messages;
 pub mod queue;
 mod rows;
 pub mod sieve;
+pub mod submission;
 pub mod summary;
 pub mod taken;
 mod texts;
@@ -51,7 +52,8 @@ pub const PART: Part = Part {
 };
 
 /// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.
-pub const PARTS: &[Part] = &[PART, queue::PART, dkim::PART, greylist::PART, taken::PART, uploads::PART];
+pub const PARTS: &[Part] =
+    &[PART, queue::PART, dkim::PART, greylist::PART, taken::PART, uploads::PART, submission::PART];
 
 /// What names bodies beside the kind's own table: for the sweep of the blob store.
 pub const REFERENCES: &[Reference] = &[queue::REFERENCE, uploads::REFERENCE];

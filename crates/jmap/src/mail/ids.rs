@@ -26,6 +26,26 @@ pub(crate) fn read_thread(id: &str) -> Option<i64> {
     ids::read('T', id)
 }
 
+/// The id of an identity.
+pub(crate) fn identity(identity: i64) -> String {
+    ids::write('I', identity)
+}
+
+/// The identity of an id.
+pub(crate) fn read_identity(id: &str) -> Option<i64> {
+    ids::read('I', id)
+}
+
+/// The id of a submission.
+pub(crate) fn submission(submission: i64) -> String {
+    ids::write('U', submission)
+}
+
+/// The submission of an id.
+pub(crate) fn read_submission(id: &str) -> Option<i64> {
+    ids::read('U', id)
+}
+
 /// The id of a mailbox: in its own account the MAILBOXID of IMAP.
 pub(crate) fn mailbox(mailbox: CollectionId) -> String {
     ids::write('F', mailbox.0)

@@ -3,9 +3,11 @@
 mod blob;
 mod dates;
 mod email;
+mod identity;
 mod ids;
 mod mailbox;
 mod snippet;
+mod submission;
 mod thread;
 
 use std::sync::Arc;
@@ -17,23 +19,33 @@ use crate::engine::{Access, Capability, Type, capabilities as names};
 
 /// The types of mail.
 pub fn types() -> Vec<Arc<dyn Type>> {
-    vec![
+    let mail: Vec<Arc<dyn Type>> = vec![
         Arc::new(mailbox::Mailboxes),
         Arc::new(thread::Threads),
         Arc::new(email::Emails),
         Arc::new(snippet::Snippets),
-    ]
+    ];
+    mail.into_iter().chain(identity::types()).chain(submission::types()).collect()
 }
 
 /// What the session says of mail.
 pub fn capabilities() -> Vec<Capability> {
-    vec![Capability {
-        name: names::MAIL,
-        shared: true,
-        of_accounts: true,
-        server: names::nothing,
-        account: of_mail,
-    }]
+    vec![
+        Capability {
+            name: names::MAIL,
+            shared: true,
+            of_accounts: true,
+            server: names::nothing,
+            account: of_mail,
+        },
+        Capability {
+            name: names::SUBMISSION,
+            shared: false,
+            of_accounts: true,
+            server: names::nothing,
+            account: submission::of_account,
+        },
+    ]
 }
 
 /// RFC 8621 section 1.3.1.

@@ -1,7 +1,7 @@
 //! Looking into the queue and stepping in, for administrators.
 
 use base::{Ctx, Error, OrganisationId, Result};
-use store::{Row, params};
+use store::{Row, Tx, params};
 
 use super::message::Message;
 use super::settle::EMPTY;
@@ -36,6 +36,9 @@ const PAUSE: &str = "INSERT INTO queue_pause (route, since, reason) VALUES ($1, 
 const RESUME: &str = "DELETE FROM queue_pause WHERE route = $1";
 const PAUSES: &str = "SELECT route, since, reason FROM queue_pause ORDER BY route LIMIT 10000";
 const SENDING: &str = "SELECT count(*) FROM queue_recipient WHERE message_id = $1 AND state = 'sending'";
+
+const RECALL: &str =
+    "DELETE FROM queue_recipient WHERE message_id = $1 AND state IN ('waiting', 'held') AND attempts = 0";
 
 /// A recipient of a queued message, as an administrator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +209,17 @@ impl Queue {
             .await?;
         self.wake();
         Ok(count)
+    }
+
+    /// Takes recipients of a message out of the queue to whom nothing was ever tried to be sent; how many. Whoever wants
+    /// all or nothing compares the number, and ends the transaction.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn recall(&self, tx: &mut Tx<'_>, id: i64) -> Result<u64> {
+        let recipients = tx.execute(RECALL, params![id])?;
+        tx.execute(EMPTY, params![id])?;
+        Ok(recipients)
     }
 
     /// Removes a message; its sender hears nothing.

@@ -1,6 +1,6 @@
 //! What became of an attempt: recipients go, wait for another attempt, and their sender is told.
 
-use base::{Ctx, Error, Meaning, Random, Result};
+use base::{AccountId, Ctx, Error, Meaning, Random, Result};
 use bytes::Bytes;
 use store::{Blobs, Tx, params};
 
@@ -8,6 +8,7 @@ use super::claim::{Claimed, Lease, Recipient};
 use super::dsn::{self, Action, Report, Reporter};
 use super::message::{Body, NewMessage, NewRecipient, Notify, ReturnText, shorten};
 use super::{NEW, Queue, TOPIC};
+use crate::submission::{NOTE_CHANGED, NOTE_RECIPIENT, NOTE_STATE};
 
 const DONE: &str = "DELETE FROM queue_recipient WHERE message_id = $1 AND number {in $2} AND state = 'sending' \
     AND lease_by = $3";
@@ -106,6 +107,8 @@ struct Fate<'c> {
     action: Option<Action>,
     /// When it is tried again; none: it is settled.
     next_at: Option<i64>,
+    /// When it is settled: whether it lies in a mailbox, as the record of a submission says it.
+    delivered: &'static str,
 }
 
 impl Queue {
@@ -131,10 +134,15 @@ impl Queue {
         let rows: Vec<Row> = fates.iter().map(Row::of).collect();
         let settled = count(&fates);
         let (id, node, own) = (claimed.message.id, lease.node.clone(), ctx.clone());
+        let account = claimed.message.account;
         let queue = self.clone();
         self.0
             .write([], move |tx| {
                 note(tx, id, &node, &rows)?;
+                // What the server itself sends nobody submitted.
+                if account.0 != 0 {
+                    note_submission(tx, id, account, &rows)?;
+                }
                 for report in &reports {
                     queue.enqueue(tx, &own, report)?;
                 }
@@ -201,7 +209,13 @@ async fn returned_bytes(ctx: &Ctx, blobs: &Blobs, claimed: &Claimed, action: Act
 fn decide<'c>(ctx: &Ctx, claimed: &Claimed, recipient: &'c Recipient, outcome: &Outcome) -> Fate<'c> {
     let (message, now_ms) = (&claimed.message, ctx.now_ms());
     let reply = outcome.reply.clone();
-    let settled = |action: Option<Action>, reply: Reply| Fate { recipient, reply, action, next_at: None };
+    let delivered = match outcome.verdict {
+        Verdict::Delivered if outcome.is_final => "yes",
+        Verdict::Delivered | Verdict::Relayed => "unknown",
+        Verdict::Deferred | Verdict::Failed => "no",
+    };
+    let settled =
+        |action: Option<Action>, reply: Reply| Fate { recipient, reply, action, next_at: None, delivered };
     match outcome.verdict {
         Verdict::Delivered if outcome.is_final && recipient.notify.success() => {
             settled(Some(Action::Delivered), reply)
@@ -219,7 +233,8 @@ fn decide<'c>(ctx: &Ctx, claimed: &Claimed, recipient: &'c Recipient, outcome: &
             // The last attempt is when the time is over, not long after it.
             let next_at = now_ms.saturating_add(wait_ms).min(message.expires_at);
             let is_late = now_ms >= message.warn_at && !recipient.warned && recipient.notify.delay();
-            Fate { recipient, reply, action: is_late.then_some(Action::Delayed), next_at: Some(next_at) }
+            let action = is_late.then_some(Action::Delayed);
+            Fate { recipient, reply, action, next_at: Some(next_at), delivered: "queued" }
         }
     }
 }
@@ -242,12 +257,14 @@ struct Row {
     next_at: Option<i64>,
     reply: String,
     warned: bool,
+    delivered: &'static str,
 }
 
 impl Row {
     fn of(fate: &Fate<'_>) -> Self {
         let warned = fate.recipient.warned || fate.action == Some(Action::Delayed);
-        Self { number: fate.recipient.number, next_at: fate.next_at, reply: fate.reply.line(), warned }
+        let (number, delivered) = (fate.recipient.number, fate.delivered);
+        Self { number, next_at: fate.next_at, reply: fate.reply.line(), warned, delivered }
     }
 }
 
@@ -268,6 +285,15 @@ fn note(tx: &mut Tx<'_>, id: i64, node: &str, rows: &[Row]) -> Result<()> {
         tx.later(EMPTY, params![id])?;
     }
     Ok(())
+}
+
+/// Notes the same in the record of what a person submitted, where there is one.
+fn note_submission(tx: &mut Tx<'_>, id: i64, account: AccountId, rows: &[Row]) -> Result<()> {
+    for row in rows.iter().filter(|row| row.next_at.is_none()) {
+        tx.later(NOTE_RECIPIENT, params![id, row.number, row.delivered, &row.reply])?;
+    }
+    tx.later(NOTE_STATE, params![id, account])?;
+    tx.later(NOTE_CHANGED, params![id])
 }
 
 fn count(fates: &[Fate<'_>]) -> Settled {

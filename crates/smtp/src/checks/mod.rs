@@ -21,7 +21,7 @@ use mail_auth::MessageAuthenticator;
 pub use greylist::Greylisting;
 
 use crate::inbound::reply::Reply;
-use crate::inbound::trace::fields;
+use mail::submission::fields;
 
 /// What is checked.
 #[derive(Debug, Clone)]

@@ -209,7 +209,7 @@ impl Session {
         new.requires_tls = envelope.mail.requires_tls;
         new.hold_until = envelope.hold_until;
         new.sign_domain = match &self.login {
-            Some(_) => submit::author_domain(message).or_else(|| {
+            Some(_) => mail::submission::author_domain(message).or_else(|| {
                 envelope.mail.sender.as_ref().and_then(|sender| sender.domain().map(str::to_owned))
             }),
             None => with_outside

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use mail::submission::fields;
 use mail_parser::DateTime;
 
 use super::Profile;
@@ -23,28 +24,6 @@ pub(super) fn join(mut text: Vec<u8>, head: &str) -> bytes::Bytes {
         let body = text.get(HEAD_BYTES..).unwrap_or_default();
         [head.as_bytes(), body].concat().into()
     }
-}
-
-/// The header fields of a message: name and whole value, each with where it begins and ends.
-pub(crate) fn fields(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let mut end = 0;
-        loop {
-            end += memchr::memchr(b'\n', rest.get(end..)?)? + 1;
-            match rest.get(end) {
-                Some(b' ' | b'\t') => {}
-                _ => break,
-            }
-        }
-        let (field, after) = rest.split_at_checked(end)?;
-        if field == b"\r\n" || field == b"\n" {
-            return None;
-        }
-        rest = after;
-        let colon = memchr::memchr(b':', field).unwrap_or(field.len());
-        Some((field.get(..colon).unwrap_or_default().trim_ascii_end(), field))
-    })
 }
 
 /// How many Received fields a message has.
