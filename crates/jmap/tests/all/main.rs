@@ -9,4 +9,5 @@ mod events;
 mod hostile;
 mod mail;
 mod requests;
+mod submission;
 mod vacation;

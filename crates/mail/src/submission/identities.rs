@@ -127,7 +127,11 @@ impl Mail {
         if identity.name.len() as u64 > limits.name_bytes {
             return Err(Error::too_large("name", "is longer than names may be"));
         }
-        if texts.into_iter().chain(lists.into_iter().flatten()).any(|text| text.len() as u64 > limits.text_bytes) {
+        if texts
+            .into_iter()
+            .chain(lists.into_iter().flatten())
+            .any(|text| text.len() as u64 > limits.text_bytes)
+        {
             return Err(Error::too_large("signature", "is longer than texts may be"));
         }
         let own = ctx.clone();

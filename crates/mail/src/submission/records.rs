@@ -33,7 +33,8 @@ const OLD: &str = "SELECT s.id, s.queue_id FROM submission s WHERE s.account_id 
     AND NOT EXISTS (SELECT 1 FROM queue_message q WHERE q.id = s.queue_id) LIMIT $3";
 const INSERT: &str = "INSERT INTO submission (account_id, id, object_id, thread_id, identity_id, envelope, send_at, \
     queue_id, created_at, created_seq, changed_seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)";
-const INSERT_RECIPIENT: &str = "INSERT INTO submission_recipient (queue_id, number, address) VALUES ($1, $2, $3)";
+const INSERT_RECIPIENT: &str =
+    "INSERT INTO submission_recipient (queue_id, number, address) VALUES ($1, $2, $3)";
 const ROWS: &str = "SELECT id, object_id, thread_id, identity_id, envelope, send_at, canceled, queue_id \
     FROM submission WHERE account_id = $1 AND gone = 0 ORDER BY created_at, id";
 const RECIPIENTS: &str = "SELECT r.queue_id, r.address, r.delivered, r.reply, q.state, q.attempts, q.last_reply \
@@ -179,11 +180,17 @@ fn read_all(tx: &mut Read<'_>, account: AccountId) -> Result<Vec<Submission>> {
             let untouched = attempts == Some(0) && state.as_deref().is_some_and(|state| state != "sending");
             let first = one.recipients.is_empty();
             if one.undo != Undo::Canceled {
-                one.undo = if untouched && (first || one.undo == Undo::Pending) { Undo::Pending } else { Undo::Final };
+                one.undo = if untouched && (first || one.undo == Undo::Pending) {
+                    Undo::Pending
+                } else {
+                    Undo::Final
+                };
             }
             let (delivered, reply) = match (one.undo, delivered.as_str(), state) {
                 (Undo::Canceled, ..) => ("no".to_owned(), "550 5.7.0 taken back by the sender".to_owned()),
-                (_, "queued", Some(_)) => (delivered, last_reply.unwrap_or_else(|| "250 2.1.5 queued".to_owned())),
+                (_, "queued", Some(_)) => {
+                    (delivered, last_reply.unwrap_or_else(|| "250 2.1.5 queued".to_owned()))
+                }
                 // An administrator removed it from the queue.
                 (_, "queued", None) => ("unknown".to_owned(), "550 5.0.0 removed from the queue".to_owned()),
                 _ => (delivered, reply),
@@ -330,7 +337,8 @@ impl Mail {
                 return Err(Error::conflict("undoStatus", "is final: it is on its way"));
             }
             let seq = raise(tx, account)?;
-            let sql = "UPDATE submission SET canceled = 1, changed_seq = $3 WHERE account_id = $1 AND id = $2";
+            let sql =
+                "UPDATE submission SET canceled = 1, changed_seq = $3 WHERE account_id = $1 AND id = $2";
             tx.execute(sql, params![account, id, seq])?;
             batch.words("submission taken back".to_owned());
             Ok(())

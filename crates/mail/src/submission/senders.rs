@@ -53,8 +53,7 @@ impl Mail {
                 Resolution::Found(Recipients { via: Some(via), .. })
                     if matches!(via.kind, Kind::Group | Kind::List) =>
                 {
-                    let posting =
-                        groups::posting(tx, via.account, own, &sender, ctx.limits.member_depth)?;
+                    let posting = groups::posting(tx, via.account, own, &sender, ctx.limits.member_depth)?;
                     Ok(posting == Posting::Accepted && !(sender.is_empty() && via.kind == Kind::List))
                 }
                 Resolution::Found(_) => Ok(true),

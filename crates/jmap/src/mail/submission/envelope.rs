@@ -133,7 +133,8 @@ impl Envelope {
             Some(given) => {
                 let from = given.get("mailFrom").ok_or_else(|| wrong("has no mailFrom"))?;
                 envelope.sender_parameters(ctx, from)?;
-                let list = given.get("rcptTo").and_then(Value::as_array).ok_or_else(|| wrong("has no rcptTo"))?;
+                let list =
+                    given.get("rcptTo").and_then(Value::as_array).ok_or_else(|| wrong("has no rcptTo"))?;
                 for to in list {
                     let text = email(Some(to)).ok_or_else(|| wrong("has a recipient without an address"))?;
                     envelope.add(text, Some(to), &mut bad)?;
@@ -165,7 +166,8 @@ impl Envelope {
         }
         if given.is_none() {
             let to = envelope.recipients.iter();
-            let to: Vec<Value> = to.map(|(_, to)| json!({ "email": to.address, "parameters": null })).collect();
+            let to: Vec<Value> =
+                to.map(|(_, to)| json!({ "email": to.address, "parameters": null })).collect();
             envelope.json = json!({ "mailFrom": { "email": from, "parameters": null }, "rcptTo": to });
         }
         Ok(envelope)

@@ -173,9 +173,9 @@ impl Type for Submissions {
     }
 
     fn state<'a>(&'a self, call: &'a Call, account: &'a Access) -> Hook<'a, String> {
-        Box::pin(async move {
-            Ok(call.mail().submission_state(call.ctx(), account.account).await?.to_string())
-        })
+        Box::pin(
+            async move { Ok(call.mail().submission_state(call.ctx(), account.account).await?.to_string()) },
+        )
     }
 
     fn get<'a>(

@@ -105,7 +105,8 @@ impl Sender<'_> {
         let email = email(call, account, object).await?;
         let text = self.text(&email).await?;
         let heads = submission::heads(&text);
-        let heads = heads.ok_or_else(|| SetError::new("invalidEmail").describe("its header cannot be read"))?;
+        let heads =
+            heads.ok_or_else(|| SetError::new("invalidEmail").describe("its header cannot be read"))?;
         let envelope = Envelope::read(call.ctx(), object, &heads, &identity.address)?;
         self.check(&envelope, &text).await?;
         let domain = codec::Address::parse(&identity.address).ok();
@@ -173,7 +174,8 @@ impl Afterwards {
 
     /// The call that follows; `emails` has the email of each submission that succeeded, by id and by `#name`.
     fn call(&self, account: &Access, emails: &[(String, i64)]) -> Option<(&'static str, Map)> {
-        let of = |key: &str| emails.iter().find(|(known, _)| known == key).map(|(_, email)| ids::email(*email));
+        let of =
+            |key: &str| emails.iter().find(|(known, _)| known == key).map(|(_, email)| ids::email(*email));
         let mut update = Map::new();
         for (key, patch) in &self.update {
             if let Some(email) = of(key) {
