@@ -48,7 +48,6 @@ impl Mail {
         let own = Some((ctx.actor.organisation, ctx.actor.account));
         self.directory()
             .read(move |tx| match resolve::resolve(tx, &ctx, &address)? {
-                Resolution::NotOurs | Resolution::Relay(_) => Ok(true),
                 Resolution::Refused(_) => Ok(false),
                 Resolution::Found(Recipients { via: Some(via), .. })
                     if matches!(via.kind, Kind::Group | Kind::List) =>
@@ -56,7 +55,7 @@ impl Mail {
                     let posting = groups::posting(tx, via.account, own, &sender, ctx.limits.member_depth)?;
                     Ok(posting == Posting::Accepted && !(sender.is_empty() && via.kind == Kind::List))
                 }
-                Resolution::Found(_) => Ok(true),
+                Resolution::NotOurs | Resolution::Relay(_) | Resolution::Found(_) => Ok(true),
             })
             .await
     }
