@@ -18,8 +18,11 @@ pub(super) struct Envelope {
     pub recipients: Vec<(Address, NewRecipient)>,
     /// Not sent before this, milliseconds since 1970.
     pub hold_until: Option<i64>,
-    pub envelope_id: Option<String>,
+    /// ENVID of RFC 3461, by which reports name it.
+    pub id: Option<String>,
+    /// How much of the message a report has.
     pub return_text: ReturnText,
+    /// It goes over verified TLS or not at all.
     pub requires_tls: bool,
     /// As JSON.
     pub json: Value,
@@ -88,7 +91,7 @@ impl Envelope {
                     return Err(wrong("has both HOLDFOR and HOLDUNTIL"));
                 }
                 "HOLDFOR" | "HOLDUNTIL" => self.hold_until = Some(hold(ctx, &name, value)?),
-                "ENVID" => self.envelope_id = Some(value.to_owned()),
+                "ENVID" => self.id = Some(value.to_owned()),
                 "RET" => {
                     self.return_text = match value.to_ascii_uppercase().as_str() {
                         "FULL" => ReturnText::Full,
@@ -129,26 +132,22 @@ impl Envelope {
         let mut envelope = Self::default();
         let mut bad = Vec::new();
         let given = object.get("envelope").filter(|given| !given.is_null());
-        let from = match given {
-            Some(given) => {
-                let from = given.get("mailFrom").ok_or_else(|| wrong("has no mailFrom"))?;
-                envelope.sender_parameters(ctx, from)?;
-                let list =
-                    given.get("rcptTo").and_then(Value::as_array).ok_or_else(|| wrong("has no rcptTo"))?;
-                for to in list {
-                    let text = email(Some(to)).ok_or_else(|| wrong("has a recipient without an address"))?;
-                    envelope.add(text, Some(to), &mut bad)?;
-                }
-                envelope.json = given.clone();
-                email(Some(from)).ok_or_else(|| wrong("has a mailFrom without an address"))?.to_owned()
+        let from = if let Some(given) = given {
+            let from = given.get("mailFrom").ok_or_else(|| wrong("has no mailFrom"))?;
+            envelope.sender_parameters(ctx, from)?;
+            let list = given.get("rcptTo").and_then(Value::as_array).ok_or_else(|| wrong("has no rcptTo"))?;
+            for to in list {
+                let text = email(Some(to)).ok_or_else(|| wrong("has a recipient without an address"))?;
+                envelope.add(text, Some(to), &mut bad)?;
             }
-            None => {
-                for text in &heads.recipients {
-                    envelope.add(text, None, &mut bad)?;
-                }
-                let named = heads.sender.first().or(heads.from.first());
-                named.cloned().unwrap_or_else(|| own.to_owned())
+            envelope.json = given.clone();
+            email(Some(from)).ok_or_else(|| wrong("has a mailFrom without an address"))?.to_owned()
+        } else {
+            for text in &heads.recipients {
+                envelope.add(text, None, &mut bad)?;
             }
+            let named = heads.sender.first().or(heads.from.first());
+            named.cloned().unwrap_or_else(|| own.to_owned())
         };
         if !bad.is_empty() {
             return Err(invalid_recipients(&bad));

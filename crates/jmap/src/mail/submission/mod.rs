@@ -222,7 +222,7 @@ impl Type for Submissions {
         request: ChangesRequest,
     ) -> Hook<'a, Changes> {
         Box::pin(async move {
-            let cannot = |_| MethodError::CannotCalculateChanges;
+            let cannot = |()| MethodError::CannotCalculateChanges;
             let since: i64 = request.since.parse().map_err(|_| MethodError::CannotCalculateChanges)?;
             let most = request.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
             let read = call.mail().submission_changes(call.ctx(), account.account, since, most).await;

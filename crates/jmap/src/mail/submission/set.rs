@@ -119,7 +119,7 @@ impl Sender<'_> {
         let unnamed = Body::Named { hash: [0; 32], size: 0 };
         let header = shaped.get(..usize::try_from(email.row.header_bytes).unwrap_or(0).min(shaped.len()));
         let message = NewMessage {
-            envelope_id: envelope.envelope_id,
+            envelope_id: envelope.id,
             return_text: envelope.return_text,
             requires_tls: envelope.requires_tls,
             hold_until: envelope.hold_until,
