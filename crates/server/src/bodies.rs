@@ -146,6 +146,7 @@ mod tests {
         "password_scram.stored_key",
         "recovery_code.hash",
         "session.token_hash",
+        "used_ticket.id",
     ];
 
     /// The columns of bytes of a schema, as `table.column`.

@@ -67,7 +67,7 @@ fn r01_a_newcomer_finds_varied_mail_once() {
         "STATUS Atelier/Horloge/Devis (MESSAGES)",
         "EXAMINE INBOX",
         "SEARCH HEADER Subject Restauration",
-        "SEARCH CHARSET UTF-8 SUBJECT 鐘楼",
+        "SEARCH CHARSET UTF-8 SUBJECT {6+}\r\n鐘楼",
         "FETCH 1:* (BODYSTRUCTURE)",
     ];
     let mut answers = Vec::new();

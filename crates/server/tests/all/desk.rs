@@ -128,6 +128,8 @@ fn b09_b10_filters_and_answers_set_beside_a_server_are_in_force_at_once() {
     );
     let shown = tried(&world, &["vacation", "show", "ada@acme.example"]);
     assert!(shown.out.contains("Away until Monday"), "{}", shown.out);
+    // Nobody is there: without this the answer would be given up before we look.
+    run(&world, &["queue", "pause", "far.example", "--reason", "test"]);
     deliver("hello");
     let queued = run(&world, &["queue", "list"]);
     assert_eq!(queued.len(), 1, "one answer: {queued:?}");
