@@ -198,6 +198,9 @@ async fn upload(call: &Call, account: &Access, mut arguments: Arguments) -> Resu
 async fn copy(call: &Call, account: &Access, mut arguments: Arguments) -> Result<Map, MethodError> {
     let from = arguments.string("fromAccountId")?;
     let from = call.access(&from).await.map_err(|_| MethodError::FromAccountNotFound)?;
+    if from.account == account.account {
+        return Err(MethodError::invalid_arguments("fromAccountId", "is the same account"));
+    }
     let ids = arguments.strings("blobIds")?;
     if ids.len() as u64 > call.limits().jmap_objects_set {
         return Err(MethodError::RequestTooLarge);
@@ -206,7 +209,7 @@ async fn copy(call: &Call, account: &Access, mut arguments: Arguments) -> Result
     for id in ids {
         let done = match call.blob(&from, &id).await? {
             Some(bytes) => keep(call, account, bytes, "").await.map_err(SetError::from),
-            None => Err(SetError::not_found()),
+            None => Err(SetError::new("blobNotFound").with("notFound", json!([id]))),
         };
         match done {
             Ok(new) => copied.insert(id, json!(new)),

@@ -94,7 +94,8 @@ async fn get(call: &Call, access: &Access, mut arguments: Arguments) -> Result<M
     }
     let mut out = Map::new();
     out.insert("list".into(), Value::Array(list));
-    out.insert("notFound".into(), if not_found.is_empty() { Value::Null } else { json!(not_found) });
+    // The standard allows null for none; a list is right for those too that read it as other `get`s have it.
+    out.insert("notFound".into(), json!(not_found));
     Ok(out)
 }
 

@@ -244,7 +244,7 @@ fn p08_mailboxes_are_made_counted_changed_and_removed() {
             .await;
         let (above, below) =
             (done["created"]["a"]["id"].as_str().unwrap(), done["created"]["b"]["id"].as_str().unwrap());
-        assert_eq!(done["notCreated"]["c"]["type"], "invalidProperties");
+        assert_eq!(done["notCreated"]["c"]["type"], "alreadyExists");
         assert_eq!(done["notCreated"]["d"]["properties"], json!(["name"]));
         let got = user.call("Mailbox/get", json!({"ids": [above, below]})).await;
         assert_eq!((&got["list"][0]["sortOrder"], &got["list"][1]["parentId"]), (&json!(7), &json!(above)));
@@ -282,6 +282,48 @@ fn p08_mailboxes_are_made_counted_changed_and_removed() {
         );
         let tree = user.call("Mailbox/query", json!({"sortAsTree": true, "filterAsTree": true, "filter": {"hasAnyRole": true}, "sort": [{"property": "name"}]})).await;
         assert_eq!(tree["ids"].as_array().unwrap().len(), 6);
+    });
+}
+
+#[test]
+fn p08_queries_of_mailboxes_tell_their_changes() {
+    both(1, |world| async move {
+        let user = User::new(&world, &world.people[0]).await;
+        let sort = json!([{"property": "name"}]);
+        let query = |tree: bool| json!({"sort": sort, "sortAsTree": tree});
+        let since = |state: &Value, tree: bool| json!({"sort": sort, "sortAsTree": tree, "sinceQueryState": state, "calculateTotal": true});
+        let before = user.call("Mailbox/query", query(false)).await;
+        assert_eq!(before["canCalculateChanges"], true);
+        let none = user.call("Mailbox/queryChanges", since(&before["queryState"], false)).await;
+        assert_eq!((&none["removed"], &none["added"]), (&json!([]), &json!([])), "{none}");
+        let made = user.call("Mailbox/set", json!({"create": {"m": {"name": "Mmm"}}})).await;
+        let id = made["created"]["m"]["id"].clone();
+        let now = user.call("Mailbox/query", query(false)).await;
+        let place = now["ids"].as_array().unwrap().iter().position(|one| *one == id).unwrap();
+        let changes = user.call("Mailbox/queryChanges", since(&before["queryState"], false)).await;
+        assert_eq!(changes["added"], json!([{"id": id, "index": place}]));
+        assert_eq!(changes["newQueryState"], now["queryState"]);
+        // What changes only its counts keeps its place.
+        user.create(json!({"mailboxIds": {id.as_str().unwrap(): true}, "subject": "x"})).await;
+        let counted = user.call("Mailbox/queryChanges", since(&now["queryState"], false)).await;
+        assert_eq!((&counted["removed"], &counted["added"]), (&json!([]), &json!([])), "{counted}");
+        let renamed = json!({"update": {id.as_str().unwrap(): {"name": "Zzz"}}});
+        user.call("Mailbox/set", renamed).await;
+        let changes = user.call("Mailbox/queryChanges", since(&now["queryState"], false)).await;
+        let last = changes["total"].as_u64().unwrap() - 1;
+        assert_eq!(changes["removed"], json!([id]));
+        assert_eq!(changes["added"], json!([{"id": id, "index": last}]));
+        let tree = user.call("Mailbox/queryChanges", since(&now["queryState"], true)).await;
+        assert_eq!(tree["added"].as_array().unwrap().len() as u64, last + 1);
+        let known = user.call("Mailbox/query", query(false)).await;
+        user.call("Mailbox/set", json!({"destroy": [id], "onDestroyRemoveEmails": true})).await;
+        let changes = user.call("Mailbox/queryChanges", since(&known["queryState"], false)).await;
+        assert_eq!((&changes["removed"], &changes["added"]), (&json!([id]), &json!([])));
+        let later = json!({"sort": sort, "sinceQueryState": "999999"});
+        assert_eq!(user.error("Mailbox/queryChanges", later).await, "cannotCalculateChanges");
+        user.call("Mailbox/set", json!({"create": {"m": {"name": "Twice"}}})).await;
+        let twice = user.call("Mailbox/set", json!({"create": {"m": {"name": "Twice"}}})).await;
+        assert_eq!(twice["notCreated"]["m"]["type"], "alreadyExists");
     });
 }
 

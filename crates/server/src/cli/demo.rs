@@ -20,7 +20,7 @@ pub struct Arguments {
     /// The first of its eleven ports, on the loopback address: HTTP is there, the other doors behind it
     #[arg(long, value_name = "PORT", default_value = "8080")]
     port_base: u16,
-    /// Adds the people u1 to uNUMBER at bench.test, with the password `secret`
+    /// Adds the people u1 to uNUMBER at bench.test, with the password `secret`; the first two share team@bench.test
     #[arg(long, value_name = "NUMBER", default_value = "0")]
     people: u64,
 }

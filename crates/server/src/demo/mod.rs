@@ -17,13 +17,14 @@ use directory::credentials::HashedPassword;
 use directory::entries::{self, Kind, NewEntry};
 use directory::roles::{Allowed, Verb, grants};
 use directory::{Edit, aliases, classes, domains, groups, import, organisations, people as persons, units};
+use kernel::{Right, Rights};
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
 use crate::serve::Opened;
 use people::{
-    ALIAS_DOMAIN, ALIASES, BENCH_PASSWORD, CLASSES, ORGANISATION, PEOPLE, Person, RESOURCES, SHARED, TEAMS,
-    UNITS,
+    ALIAS_DOMAIN, ALIASES, BENCH_PASSWORD, BENCH_SHARED, CLASSES, ORGANISATION, PEOPLE, Person, RESOURCES,
+    SHARED, TEAMS, UNITS,
 };
 pub use people::{BENCH_DOMAIN, DOMAIN};
 
@@ -72,6 +73,7 @@ pub async fn fill(opened: &Opened, folder: &Path, count: u64) -> Result<(Login, 
     node.directory.edit(&ctx, organisation, move |edit| sample(edit, &hashes)).await?;
     if count > 0 {
         bench_people(node, &ctx, organisation, &file, &mut kept, count).await?;
+        bench_shared(opened, &ctx, organisation).await?;
     } else if !kept.mail_is_there {
         let made_at = *kept.mail_made_at.get_or_insert_with(|| ctx.now_ms());
         write(&file, &kept)?;
@@ -229,6 +231,36 @@ async fn bench_people(
             Err(Error::corrupt("demo", format!("line {}: {}: {}", error.line, error.field, error.rule)))
         }
     }
+}
+
+/// Makes a shared mailbox at `bench.test` of which the first two people may do everything, so that scripts find a second
+/// account.
+async fn bench_shared(opened: &Opened, ctx: &Ctx, organisation: OrganisationId) -> Result<()> {
+    let directory = &opened.node.directory;
+    let make = move |edit: &mut Edit<'_, '_>| match there(edit, BENCH_SHARED)? {
+        Some(_) => Ok(None),
+        None => {
+            persons::create_shared(edit, &NewEntry { address: BENCH_SHARED, name: "Team" }, &[]).map(Some)
+        }
+    };
+    let Some(account) = directory.edit(ctx, organisation, make).await? else { return Ok(()) };
+    let find = move |tx: &mut store::Read<'_>| {
+        let address = |number| format!("u{number}@{BENCH_DOMAIN}");
+        [1, 2]
+            .map(address)
+            .iter()
+            .filter_map(|one| entries::account_by_address(tx, organisation.0, one).transpose())
+            .collect()
+    };
+    let people: Vec<AccountId> = directory.read(find).await?;
+    opened.mail.inbox(ctx, account).await?;
+    let every: Rights = Right::ALL.iter().copied().collect();
+    for mailbox in opened.mail.mailboxes(ctx, account).await? {
+        for person in &people {
+            opened.mail.set_acl(ctx, account, mailbox.id, *person, every).await?;
+        }
+    }
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<Kept> {

@@ -18,6 +18,8 @@ pub const DOMAIN: &str = "tour.example";
 pub const ALIAS_DOMAIN: &str = "tower.example";
 /// The domain of the people that `--people` asks for.
 pub const BENCH_DOMAIN: &str = "bench.test";
+/// The mailbox there that the first two share.
+pub const BENCH_SHARED: &str = "team@bench.test";
 /// Their password.
 pub const BENCH_PASSWORD: &str = "secret";
 

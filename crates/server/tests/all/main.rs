@@ -16,6 +16,7 @@ mod desk;
 mod doors;
 mod durability;
 mod import;
+mod jmap;
 mod outgoing;
 mod secured;
 mod serving;

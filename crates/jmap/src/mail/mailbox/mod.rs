@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     Access, Argument, Call, Changes, ChangesRequest, Condition, GetRequest, Hook, Map, Method, MethodError,
-    Objects, Page, Property, Query, SetDone, SetRequest, Shape, Sort, Table, Type, capabilities,
+    Objects, Page, Property, Query, QueryChanges, QueryChangesRequest, SetDone, SetRequest, Shape, Sort,
+    Table, Type, capabilities,
 };
 use crate::mail::email::cannot;
 use crate::mail::ids;
@@ -124,6 +125,15 @@ impl Type for Mailboxes {
 
     fn query<'a>(&'a self, call: &'a Call, account: &'a Access, request: Query) -> Hook<'a, Page> {
         Box::pin(query::query(call, account, request))
+    }
+
+    fn query_changes<'a>(
+        &'a self,
+        call: &'a Call,
+        account: &'a Access,
+        request: QueryChangesRequest,
+    ) -> Hook<'a, QueryChanges> {
+        Box::pin(query::query_changes(call, account, request))
     }
 }
 

@@ -24,6 +24,9 @@ fn refused(error: Error) -> SetError {
         (Meaning::NotFound, field) if field.starts_with("parent") => "parentId",
         (Meaning::NotFound, _) => return SetError::not_found(),
         (Meaning::Forbidden, _) => return error.into(),
+        (Meaning::Conflict, "name") => {
+            return SetError::new("alreadyExists").property("name").describe(error.to_string());
+        }
         (_, "parent" | "parentId") => "parentId",
         (_, "role") => "role",
         (_, "name") => "name",

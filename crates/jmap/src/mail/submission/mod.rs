@@ -4,16 +4,17 @@ mod envelope;
 mod set;
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use mail::submission::Submission;
+use mail::submission::{Submission, SubmissionChanges};
 use serde_json::{Map as JsonMap, Value, json};
 
 use super::{dates, ids};
 use crate::engine::{
     Access, Argument, Call, Changes, ChangesRequest, Condition, Filter, GetRequest, Hook, Method,
-    MethodError, Objects, Page, Property, Query, SetDone, SetRequest, Shape, Sort, Table, Test, Type,
-    capabilities,
+    MethodError, Objects, Page, Property, Query, QueryChanges, QueryChangesRequest, SetDone, SetRequest,
+    Shape, Sort, Table, Test, Type, capabilities,
 };
 
 const UNDO: Shape = Shape::OneOf(&["pending", "final", "canceled"]);
@@ -122,6 +123,40 @@ async fn all(call: &Call, account: &Access) -> Result<(i64, Vec<Submission>), Me
     Ok(call.mail().submissions(call.ctx(), account.account).await?)
 }
 
+async fn changes_since(
+    call: &Call,
+    account: &Access,
+    since: i64,
+    most: usize,
+) -> Result<SubmissionChanges, MethodError> {
+    let read = call.mail().submission_changes(call.ctx(), account.account, since, most).await;
+    read.map_err(|error| match error.meaning() {
+        base::Meaning::Conflict => MethodError::CannotCalculateChanges,
+        _ => error.into(),
+    })
+}
+
+/// What changed may have another place: it is taken out, and put in where it is now.
+async fn query_changes(
+    call: &Call,
+    account: &Access,
+    request: QueryChangesRequest,
+) -> Result<QueryChanges, MethodError> {
+    let since: i64 = request.since.parse().map_err(|_| MethodError::CannotCalculateChanges)?;
+    let changed = changes_since(call, account, since, usize::MAX).await?;
+    let (_, mut known) = all(call, account).await?;
+    known.retain(|one| request.query.filter.as_ref().is_none_or(|filter| fits(one, filter)));
+    known.sort_by(|a, b| compare(&request.query, a, b));
+    let touched: HashSet<i64> = changed.created.iter().chain(&changed.updated).copied().collect();
+    let added = known.iter().enumerate().filter(|(_, one)| touched.contains(&one.id));
+    Ok(QueryChanges {
+        new_state: changed.seq.to_string(),
+        total: request.query.calculate_total.then_some(known.len() as u64),
+        added: added.map(|(index, one)| (ids::submission(one.id), index as u64)).collect(),
+        removed: changed.updated.iter().chain(&changed.destroyed).copied().map(ids::submission).collect(),
+    })
+}
+
 /// What became of it, by recipient.
 fn status(submission: &Submission) -> Value {
     let each = submission.recipients.iter().map(|to| {
@@ -222,14 +257,9 @@ impl Type for Submissions {
         request: ChangesRequest,
     ) -> Hook<'a, Changes> {
         Box::pin(async move {
-            let cannot = |()| MethodError::CannotCalculateChanges;
             let since: i64 = request.since.parse().map_err(|_| MethodError::CannotCalculateChanges)?;
             let most = request.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
-            let read = call.mail().submission_changes(call.ctx(), account.account, since, most).await;
-            let changed = read.map_err(|error| match error.meaning() {
-                base::Meaning::Conflict => cannot(()),
-                _ => error.into(),
-            })?;
+            let changed = changes_since(call, account, since, most).await?;
             let write = |ids: Vec<i64>| ids.into_iter().map(ids::submission).collect();
             Ok(Changes {
                 has_more: changed.has_more,
@@ -247,7 +277,16 @@ impl Type for Submissions {
             known.retain(|one| request.filter.as_ref().is_none_or(|filter| fits(one, filter)));
             known.sort_by(|a, b| compare(&request, a, b));
             let ids: Vec<String> = known.iter().map(|one| ids::submission(one.id)).collect();
-            request.page(&ids, state.to_string(), false)
+            request.page(&ids, state.to_string(), true)
         })
+    }
+
+    fn query_changes<'a>(
+        &'a self,
+        call: &'a Call,
+        account: &'a Access,
+        request: QueryChangesRequest,
+    ) -> Hook<'a, QueryChanges> {
+        Box::pin(query_changes(call, account, request))
     }
 }
