@@ -7,6 +7,7 @@ use mail::queue::{Body, NewMessage, NewRecipient};
 use mail::{Append, Incoming, Rcpt, Role};
 
 use super::envelope::{Accepted, Envelope};
+use super::remainder::Answered;
 use super::reply::{Reply, of_delivery, of_error};
 use super::session::Session;
 use super::trace::{self, HEAD_BYTES};
@@ -53,11 +54,17 @@ impl Session {
         if let Err(reply) = self.queue_outside(&envelope, &ready).await {
             return all(reply);
         }
-        let replies = self.deliver(&envelope, &ready).await;
+        let delivered = self.deliver(&envelope, &ready).await;
         if self.door.profile == Profile::Lmtp {
+            let mut replies = Vec::with_capacity(delivered.len());
+            for (accepted, answered) in envelope.recipients.iter().zip(&delivered) {
+                let is_elsewhere_too = !accepted.outside.is_empty();
+                replies.push(self.answer_for(&envelope, &ready, answered, is_elsewhere_too).await);
+            }
             return replies;
         }
-        let reply = one_of(replies);
+        let is_elsewhere_too = envelope.recipients.iter().any(|accepted| !accepted.outside.is_empty());
+        let reply = self.answer_for(&envelope, &ready, &delivered.concat(), is_elsewhere_too).await;
         if reply.is_ok() && self.door.settings.sent_copy {
             self.keep_copy(&ready).await;
         }
@@ -172,7 +179,7 @@ impl Session {
         Ok(())
     }
 
-    async fn queue(&self, message: Bytes, new: NewMessage) -> Result<(), Reply> {
+    pub(super) async fn queue(&self, message: Bytes, new: NewMessage) -> Result<(), Reply> {
         match self.door.mail.send(self.ctx(), message, new).await {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -231,8 +238,8 @@ impl Session {
             .map_err(|error| of_error(&error))
     }
 
-    /// Delivers the message to mailboxes: an answer for each recipient.
-    async fn deliver(&self, envelope: &Envelope, ready: &Ready) -> Vec<Reply> {
+    /// Delivers the message to mailboxes: for each recipient, the answers for its mailboxes.
+    async fn deliver(&self, envelope: &Envelope, ready: &Ready) -> Vec<Vec<Answered>> {
         let mut rcpts = Vec::new();
         for accepted in &envelope.recipients {
             rcpts.extend(accepted.mailboxes.iter().map(|recipient| Rcpt {
@@ -258,36 +265,20 @@ impl Session {
             outcomes = self.door.mail.deliver(&ctx, &incoming, rcpts).await;
         }
         let mut outcomes = outcomes.into_iter();
-        let mut replies = Vec::with_capacity(envelope.recipients.len());
-        for accepted in &envelope.recipients {
-            let own: Vec<Reply> = outcomes
-                .by_ref()
-                .take(accepted.mailboxes.len())
-                .map(|outcome| match outcome {
+        let answer = |accepted: &Accepted| {
+            let own = accepted.mailboxes.iter().zip(outcomes.by_ref());
+            own.map(|(recipient, outcome)| {
+                let reply = match outcome {
                     Ok(_) => Reply::new(250, "2.0.0", format!("{} has it", accepted.address)),
                     Err(error) => {
                         tracing::info!(%error, recipient = %accepted.address, "not delivered");
                         of_delivery(&error)
                     }
-                })
-                .collect();
-            replies.push(if own.is_empty() {
-                Reply::new(250, "2.0.0", "is on its way")
-            } else {
-                one_of(own)
-            });
-        }
-        replies
+                };
+                (recipient.clone(), reply)
+            })
+            .collect()
+        };
+        envelope.recipients.iter().map(answer).collect()
     }
-}
-
-/// One answer for several recipients: what may be tried again is tried again for all, since nothing may be lost;
-/// otherwise yes when anyone has it.
-fn one_of(replies: Vec<Reply>) -> Reply {
-    let temporary = replies.iter().find(|reply| reply.is_temporary()).cloned();
-    let good = replies.iter().find(|reply| reply.is_ok()).cloned();
-    temporary
-        .or(good)
-        .or_else(|| replies.into_iter().next())
-        .unwrap_or_else(|| Reply::new(250, "2.0.0", "taken"))
 }

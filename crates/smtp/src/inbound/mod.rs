@@ -16,6 +16,7 @@ mod hello;
 mod login;
 mod rates;
 mod recipients;
+mod remainder;
 pub(crate) mod reply;
 mod session;
 mod submit;

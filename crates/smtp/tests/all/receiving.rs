@@ -545,3 +545,75 @@ fn p01_a_network_may_hand_over_so_much_in_an_hour() {
         assert!(client.ask("MAIL FROM:<a@b.example>").await.starts_with("250"));
     });
 }
+
+#[test]
+fn p01_one_full_mailbox_brings_nobody_a_second_copy_and_loses_nothing() {
+    both(2, |world| async move {
+        let (ctx, organisation) = (world.ctx(), world.organisation);
+        let full = |edit: &mut directory::Edit<'_, '_>| {
+            let new = NewEntry { address: "full@bench.test", name: "" };
+            people::create(edit, &new, None, &[("quota_bytes", "10")])?;
+            let new = NewEntry { address: "some@bench.test", name: "" };
+            let some = groups::create(edit, Kind::List, &new, &[])?;
+            groups::add_members(edit, some, &["u2@bench.test", "full@bench.test"])
+        };
+        world.directory.edit(&ctx, organisation, full).await.unwrap();
+        let door = smtp(&world).await;
+        let mut client = door.client().await;
+        client.ask("HELO a.example").await;
+        client
+            .play(
+                "C: MAIL FROM:<ada@example.org>
+                 S: 250
+                 C: RCPT TO:<u1@bench.test>
+                 S: 250
+                 C: RCPT TO:<full@bench.test>
+                 S: 250
+                 C: DATA
+                 S: 354
+                 C: Subject: one
+                 C:
+                 C: .
+                 S: 250 2.0.0 some have it
+                 C: MAIL FROM:<ada@example.org>
+                 S: 250
+                 C: RCPT TO:<full@bench.test>
+                 S: 250
+                 C: DATA
+                 S: 354
+                 C: Subject: alone
+                 C:
+                 C: .
+                 S: 452 4.2.2",
+            )
+            .await;
+        assert_eq!(
+            queued(&world).await,
+            ["ada@example.org -> full@bench.test"],
+            "it is tried again for one alone"
+        );
+        assert_eq!(inbox(&world, &world.people[0]).await.len(), 1);
+        let lmtp = Door::open(&world, Profile::Lmtp, settings(true), None).await;
+        let mut client = lmtp.client().await;
+        client.ask("LHLO a.example").await;
+        client
+            .play(
+                "C: MAIL FROM:<ada@example.org>
+                 S: 250
+                 C: RCPT TO:<some@bench.test>
+                 S: 250
+                 C: RCPT TO:<full@bench.test>
+                 S: 250
+                 C: DATA
+                 S: 354
+                 C: Subject: two
+                 C:
+                 C: .
+                 S: 250 2.0.0 some have it
+                 S: 452 4.2.2",
+            )
+            .await;
+        assert_eq!(queued(&world).await.len(), 2, "one member of a group is not the whole group");
+        assert_eq!(inbox(&world, &world.people[1]).await.len(), 1);
+    });
+}
