@@ -65,6 +65,7 @@ pub fn mount(lookup: Lookup) -> Mount {
         .route("/.well-known/autoconfig/mail/config-v1.1.xml", get(autoconfig))
         .route("/autodiscover/autodiscover.xml", post(autodiscover))
         .route("/Autodiscover/Autodiscover.xml", post(autodiscover))
+        .route("/AutoDiscover/AutoDiscover.xml", post(autodiscover))
         .route("/mail.mobileconfig", get(profile))
         .with_state(lookup);
     Mount { body_bytes: Some(BODY_BYTES), ..Mount::new("clients", router) }
@@ -90,7 +91,8 @@ async fn autoconfig(
 }
 
 async fn autodiscover(State(lookup): State<Lookup>, body: String) -> std::result::Result<Response, Problem> {
-    let address = between(&body, "<EMailAddress>", "</EMailAddress>").unwrap_or_default().trim().to_owned();
+    let address = between(&body, "<EMailAddress>", "</EMailAddress>").unwrap_or_default();
+    let address = unescaped(address.trim());
     let domain = domain_of(&address)
         .ok_or_else(|| Error::invalid("EMailAddress", "is missing, or is no mail address"))?;
     let service = ours(&lookup, &domain).await?;
@@ -157,6 +159,13 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// What [`escaped`] and other programs wrote.
+fn unescaped(text: &str) -> String {
+    let names =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")];
+    names.iter().fold(text.to_owned(), |text, (name, character)| text.replace(name, character))
 }
 
 /// <https://wiki.mozilla.org/Thunderbird:Autoconfiguration:ConfigFileFormat>

@@ -111,12 +111,19 @@ fn p12_mail_programs_find_the_doors_of_a_domain() {
         assert!(text.contains(part), "{text}");
     }
     assert_eq!(get(&http, "/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress=x@far.example").0, 404);
+    let shouted = get(&http, "/mail/config-v1.1.xml?emailaddress=ADA%40ACME.Example");
+    assert_eq!(shouted, (200, text), "a domain is the same in capitals");
+    for nothing in ["", "x", "@acme.example", "ada@", "ada@acme.example%0d%0aX:1"] {
+        let (status, _) = get(&http, &format!("/mail/config-v1.1.xml?emailaddress={nothing}"));
+        assert!((400..500).contains(&status), "{nothing}: {status}");
+    }
+    let nobody = get(&http, "/mail/config-v1.1.xml?emailaddress=nobody@acme.example");
+    assert_eq!(nobody.0, 200, "nothing tells who exists");
     let (status, text) = get(&http, "/mail.mobileconfig?email=ada@acme.example");
     assert_eq!(status, 200);
     assert!(text.contains("<string>EmailTypePOP</string>"), "{text}");
     let mut stream = TcpStream::connect(&http).unwrap();
-    let asked =
-        "<Autodiscover><Request><EMailAddress>ada@acme.example</EMailAddress></Request></Autodiscover>";
+    let asked = "<Autodiscover><Request><EMailAddress>O&apos;Hara@acme.example</EMailAddress></Request></Autodiscover>";
     write!(
         stream,
         "POST /autodiscover/autodiscover.xml HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{asked}",
@@ -126,6 +133,7 @@ fn p12_mail_programs_find_the_doors_of_a_domain() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("<Type>SMTP</Type>"), "{answer}");
+    assert!(answer.contains("<LoginName>O&apos;Hara@acme.example</LoginName>"), "{answer}");
     let file = world
         .write("dns.toml", "[mail]\nhostname = 'mail.acme.example'\n[imap]\ntls_listen = '0.0.0.0:993'\n");
     let records = world.run(&[
