@@ -2,7 +2,7 @@
 
 use directory::entries::Kind;
 
-use crate::world::both;
+use crate::world::{World, both};
 
 #[test]
 fn a10_a_change_by_sql_takes_effect_at_once_and_enters_the_history() {
@@ -134,5 +134,77 @@ fn a14_the_documented_views_answer() {
             let found = world.directory.read(move |tx| tx.query(text, [], |row| row.text(0))).await.unwrap();
             assert_eq!(found, expected, "{text}");
         }
+    });
+}
+
+/// Asks a real Postfix for a key of one of the maps that we ship; nothing when it has none.
+fn postmap(world: &World, map: &str, key: &str) -> Option<String> {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/postfix");
+    let (kind, place) = match world.engine.postgres_url() {
+        None => {
+            let file = world.engine.folder.path().join("beffroi.sqlite");
+            ("sqlite", format!("dbpath = {}\n", file.display()))
+        }
+        Some(url) => ("pgsql", format!("hosts = {url}\ndbname =\n")),
+    };
+    let shipped = std::fs::read_to_string(docs.join(kind).join(format!("{map}.cf"))).unwrap();
+    let is_place = |line: &str| {
+        ["dbpath", "hosts", "dbname", "user", "password"].iter().any(|name| line.starts_with(name))
+    };
+    let query: String =
+        shipped.lines().filter(|line| !is_place(line)).map(|line| format!("{line}\n")).collect();
+    let file = world.engine.folder.path().join(format!("{map}.cf"));
+    std::fs::write(&file, format!("{place}{query}")).unwrap();
+    let asked = std::process::Command::new("postmap")
+        .args(["-q", key, &format!("{kind}:{}", file.display())])
+        .output()
+        .expect("Postfix is installed; `cargo xtask test` installs it");
+    let said = String::from_utf8(asked.stderr).unwrap();
+    assert!(!said.contains("fatal") && !said.contains("error"), "{kind} {map} {key}: {said}");
+    asked.status.success().then(|| String::from_utf8(asked.stdout).unwrap().trim().to_owned())
+}
+
+#[test]
+fn a09_a10_a14_a_real_postfix_reads_the_shipped_maps_and_sees_changes_by_sql_at_once() {
+    both(|world| async move {
+        world.person("ada").await;
+        world.alias("info", &["ada", "x@far.example"]).await.unwrap();
+        let acme = world.acme;
+        world
+            .edit(move |edit| {
+                let own = directory::domains::by_name(edit, acme, "acme.example")?.unwrap();
+                directory::domains::create_alias(edit, "acme.test", own.id)
+            })
+            .await
+            .unwrap();
+        let answers = |map, key| postmap(&world, map, key);
+        assert_eq!(answers("domains", "acme.example").as_deref(), Some("OK"));
+        assert_eq!(answers("domains", "acme.test").as_deref(), Some("OK"));
+        assert_eq!(answers("domains", "far.example"), None);
+        assert!(answers("mailboxes", "ada@acme.example").is_some());
+        assert!(answers("mailboxes", "ADA@acme.test").is_some());
+        assert_eq!(answers("mailboxes", "nobody@acme.example"), None);
+        assert_eq!(answers("mailboxes", "o'hara@acme.example"), None, "a quote is no way out of the query");
+        let mut targets: Vec<String> =
+            answers("aliases", "info@acme.example").unwrap().split(',').map(str::to_owned).collect();
+        targets.sort();
+        assert_eq!(targets, ["ada@acme.example", "x@far.example"]);
+        assert_eq!(answers("aliases", "ada@acme.test").as_deref(), Some("ada@acme.example"));
+        assert_eq!(answers("aliases", "ada@acme.example"), None);
+        assert_eq!(answers("senders", "ada@acme.test").as_deref(), Some("ada@acme.example"));
+        assert_eq!(answers("transports", "acme.example"), None);
+
+        // Somebody with a SQL tool.
+        world
+            .sql("UPDATE domain SET relay_host = '[old.example]:25' WHERE name = 'acme.example'")
+            .await
+            .unwrap();
+        assert_eq!(answers("transports", "acme.example").as_deref(), Some("smtp:[old.example]:25"));
+        assert_eq!(answers("transports", "ada@acme.example").as_deref(), Some(":"));
+        world.sql("UPDATE entry SET state = 'closed' WHERE address = 'ada@acme.example'").await.unwrap();
+        assert_eq!(answers("mailboxes", "ada@acme.example"), None);
+        assert_eq!(answers("senders", "ada@acme.example"), None);
+        world.sql("UPDATE domain SET state = 'closed' WHERE name = 'acme.example'").await.unwrap();
+        assert_eq!(answers("domains", "acme.example"), None);
     });
 }

@@ -1,11 +1,16 @@
 //! A real Postfix as the mail server of others.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mail::queue::{NewMessage, NewRecipient, Notify};
+use smtp::{Inbound, Profile};
 use testkit::dns;
 use testkit::mail::embedded;
 use testkit::postfix::{Options, Postfix};
+use wire::conn::Patience;
+use wire::{Listening, Networks, Places, Stop};
 
 use crate::out_world::{Authority, HOUR_MS, Out, until};
 
@@ -83,5 +88,45 @@ fn b11_postfix_reports_a_delivery_that_we_asked_it_to_report() {
         until("its report", async || postfix.log().contains("sender delivery status notification")).await;
         assert!(out.inbox(&out.world.people[0]).await.is_empty(), "reporting is Postfix's part");
         outbound.stop(GRACE).await;
+    });
+}
+
+/// Takes mail from other servers until the test ends.
+async fn receive(out: &Out) -> (SocketAddr, Stop) {
+    let settings = smtp::Settings::new("mx.bench.test");
+    let (mail, ctx) = (out.world.mail.clone(), out.world.ctx());
+    let inbound = Inbound::new(Profile::Smtp, settings, mail, &ctx, None, None, None);
+    let listening = Listening {
+        places: Places::new(100, 100),
+        patience: Patience::default(),
+        implicit_tls: None,
+        proxies: Networks::default(),
+        drain: GRACE,
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), Stop::default());
+    tokio::spawn(wire::serve(listener, Arc::new(inbound), listening, stop.clone()));
+    (address, stop)
+}
+
+#[test]
+fn p04_postfix_sends_to_us_and_hears_of_what_we_refuse() {
+    embedded(1, |world| async move {
+        let out = Out::new(world).await;
+        let (address, stop) = receive(&out).await;
+        let relay = format!("relayhost = [{}]:{}", address.ip(), address.port());
+        let postfix = Postfix::start(out.at(2), &Options { more: relay, ..options() });
+        out.host("there.test", "mx.there.test", out.at(2));
+        let text = "From: bob@there.test\nTo: u1@bench.test\nSubject: Back\n\nFine, and you?\n";
+        postfix.sendmail("bob@there.test", "u1@bench.test", text);
+        postfix.sendmail("bob@there.test", "nobody@bench.test", text);
+        let ada = out.world.people[0].clone();
+        until("mail from Postfix", async || out.inbox(&ada).await.len() == 1).await;
+        assert!(out.inbox(&ada).await[0].contains("Fine, and you?"));
+        until("a bounce by Postfix", async || postfix.received("bob").len() == 1).await;
+        let bounce = postfix.received("bob").remove(0);
+        assert!(bounce.contains("Final-Recipient: rfc822; nobody@bench.test"), "{bounce}");
+        assert!(bounce.contains("5.1.1"), "{bounce}");
+        stop.stop();
     });
 }
