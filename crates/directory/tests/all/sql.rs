@@ -152,7 +152,7 @@ fn postmap(world: &World, map: &str, key: &str) -> Option<String> {
         ["dbpath", "hosts", "dbname", "user", "password"].iter().any(|name| line.starts_with(name))
     };
     let query: String =
-        shipped.lines().filter(|line| !is_place(line)).map(|line| format!("{line}\n")).collect();
+        shipped.lines().filter(|line| !is_place(line)).flat_map(|line| [line, "\n"]).collect();
     let file = world.engine.folder.path().join(format!("{map}.cf"));
     std::fs::write(&file, format!("{place}{query}")).unwrap();
     let asked = std::process::Command::new("postmap")

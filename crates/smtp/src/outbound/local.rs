@@ -1,8 +1,11 @@
 //! Mail whose destination is here: reports to our own people above all, and mail that waited for its time.
 
-use base::{Ctx, Door, Meaning, Result, SessionId};
+use std::collections::BTreeMap;
+
+use base::{AccountId, Ctx, Door, Meaning, OrganisationId, Result, SessionId};
 use bytes::Bytes;
 use codec::Address;
+use directory::entries;
 use directory::resolve::{self, Resolution};
 use mail::queue::{Body, Claimed, NewMessage, NewRecipient, Outcome, Recipient, Reply, Verdict};
 use mail::{Incoming, Rcpt};
@@ -22,9 +25,22 @@ pub(super) enum Place {
     Away,
 }
 
+/// Who has a mailbox that an address leads to.
+type Member = (OrganisationId, AccountId);
+
 /// What became of a delivery here.
 fn reply(enhanced: &str, text: impl Into<String>) -> Reply {
     Reply::local(enhanced, text)
+}
+
+/// What an error of a delivery means for the message.
+fn verdict_of(error: &base::Error) -> (Verdict, Reply) {
+    match error.meaning() {
+        Meaning::OverQuota => (Verdict::Deferred, reply("4.2.2", error.to_string())),
+        Meaning::NotFound | Meaning::Forbidden => (Verdict::Failed, reply("5.2.1", error.to_string())),
+        Meaning::Invalid | Meaning::TooLarge => (Verdict::Failed, reply("5.6.0", error.to_string())),
+        _ => (Verdict::Deferred, reply("4.3.0", error.to_string())),
+    }
 }
 
 impl Shared {
@@ -106,6 +122,37 @@ impl Shared {
         if rcpts.is_empty() {
             return Ok((Verdict::Delivered, reply("2.1.5", "passed on")));
         }
+        let members: Vec<Member> =
+            rcpts.iter().map(|rcpt| (rcpt.recipient.organisation, rcpt.recipient.account)).collect();
+        let done = self.deliver_to(claimed, recipient, body, rcpts).await;
+        let has_reached = !found.outside.is_empty() || done.iter().any(Result::is_ok);
+        let failed =
+            || done.iter().zip(&members).filter_map(|(done, member)| Some((done.as_ref().err()?, *member)));
+        let waiting: Vec<Member> = failed()
+            .filter(|(error, _)| verdict_of(error).0 == Verdict::Deferred)
+            .map(|(_, member)| member)
+            .collect();
+        if has_reached && !waiting.is_empty() {
+            // Another try of the whole address would bring those it reached a second copy.
+            self.queue_rest(claimed, recipient, waiting).await?;
+        }
+        let mut lost = failed().map(|(error, _)| verdict_of(error));
+        let worst = if has_reached {
+            lost.find(|(verdict, _)| *verdict == Verdict::Failed)
+        } else {
+            // Nobody has it yet: everybody is tried again when anyone may be.
+            lost.max_by_key(|(verdict, _)| *verdict == Verdict::Deferred)
+        };
+        Ok(worst.unwrap_or_else(|| (Verdict::Delivered, reply("2.1.5", "delivered"))))
+    }
+
+    async fn deliver_to(
+        &self,
+        claimed: &Claimed,
+        recipient: &Recipient,
+        body: &Bytes,
+        rcpts: Vec<Rcpt>,
+    ) -> Vec<Result<mail::Delivered>> {
         let trace = self.trace(claimed, &recipient.address);
         let mut message = Vec::with_capacity(trace.len() + body.len());
         message.extend_from_slice(trace.as_bytes());
@@ -117,19 +164,42 @@ impl Shared {
             sender: claimed.message.sender.clone(),
             junk: false,
         };
-        let done = self.mail.deliver(&self.deliverer(), &incoming, rcpts).await;
-        let failed = done.into_iter().find_map(Result::err);
-        Ok(match failed {
-            None => (Verdict::Delivered, reply("2.1.5", "delivered")),
-            Some(error) => match error.meaning() {
-                Meaning::OverQuota => (Verdict::Deferred, reply("4.2.2", error.to_string())),
-                Meaning::NotFound | Meaning::Forbidden => {
-                    (Verdict::Failed, reply("5.2.1", error.to_string()))
-                }
-                Meaning::Invalid | Meaning::TooLarge => (Verdict::Failed, reply("5.6.0", error.to_string())),
-                _ => (Verdict::Deferred, reply("4.3.0", error.to_string())),
-            },
-        })
+        self.mail.deliver(&self.deliverer(), &incoming, rcpts).await
+    }
+
+    /// Queues a message anew for those members of an address whom it did not reach for the moment.
+    async fn queue_rest(&self, claimed: &Claimed, recipient: &Recipient, members: Vec<Member>) -> Result<()> {
+        let message = &claimed.message;
+        let mut by_organisation: BTreeMap<OrganisationId, Vec<AccountId>> = BTreeMap::new();
+        for (organisation, account) in members {
+            by_organisation.entry(organisation).or_default().push(account);
+        }
+        let mut found = Vec::new();
+        for (organisation, accounts) in by_organisation {
+            found.extend(
+                self.mail
+                    .directory()
+                    .read(move |tx| entries::of_accounts(tx, organisation, &accounts))
+                    .await?,
+            );
+        }
+        let recipients = found.into_iter().map(|entry| NewRecipient {
+            address: entry.address,
+            notify: recipient.notify,
+            original: recipient.original.clone(),
+        });
+        let body = Body::Named { hash: message.hash, size: u64::try_from(message.size).unwrap_or(0) };
+        let new = NewMessage {
+            account: message.account,
+            envelope_id: message.envelope_id.clone(),
+            return_text: message.return_text,
+            needs_utf8: message.needs_utf8,
+            has_8bit: message.has_8bit,
+            requires_tls: message.requires_tls,
+            sign_domain: message.sign_domain.clone(),
+            ..NewMessage::new(message.organisation, body, message.sender.clone(), recipients)
+        };
+        self.queue.send(&self.ctx, new).await.map(|_| ())
     }
 
     /// Queues a message for addresses outside that one of ours leads to, in the name of that one.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use base::{Limits, Secret};
+use directory::entries::{Kind, NewEntry};
+use directory::{groups, people};
 use mail::queue::{NewMessage, NewRecipient, Notify, ReturnText};
 use smtp::outbound::{Login, Relay};
-use testkit::mail::embedded;
+use testkit::mail::{both, embedded};
 
 use crate::out_world::{HOUR_MS, Out, SENDER, until};
 use crate::peer::{Like, Peer};
@@ -270,6 +272,30 @@ fn b11_a_delivery_to_a_server_without_reports_is_reported_by_us() {
         let reports = out.inbox(&out.world.people[0]).await.concat();
         assert!(reports.contains("Action: relayed"), "{reports}");
         assert!(reports.contains("Action: delivered"), "{reports}");
+        outbound.stop(GRACE).await;
+    });
+}
+
+#[test]
+fn p04_a_full_member_of_a_group_is_tried_again_and_the_others_are_not() {
+    both(2, |world| async move {
+        let out = Out::new(world).await;
+        let (ctx, organisation) = (out.world.ctx(), out.world.organisation);
+        let team = |edit: &mut directory::Edit<'_, '_>| {
+            let new = NewEntry { address: "full@bench.test", name: "" };
+            people::create(edit, &new, None, &[("quota_bytes", "10")])?;
+            let new = NewEntry { address: "team@bench.test", name: "" };
+            let team = groups::create(edit, Kind::Group, &new, &[])?;
+            groups::add_members(edit, team, &["u2@bench.test", "full@bench.test"])
+        };
+        out.world.directory.edit(&ctx, organisation, team).await.unwrap();
+        let outbound = out.start().await;
+        out.send(&["team@bench.test"]).await;
+        let reply = out.until_deferred().await;
+        assert!(reply.contains("4.2.2"), "{reply}");
+        let waiting: Vec<String> = out.waiting().await.into_iter().map(|(address, ..)| address).collect();
+        assert_eq!(waiting, ["full@bench.test"], "the group as a whole is done with");
+        assert_eq!(out.inbox(&out.world.people[1]).await.len(), 1);
         outbound.stop(GRACE).await;
     });
 }
