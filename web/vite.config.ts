@@ -34,7 +34,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: { index: 'index.html' } },
+    rolldownOptions: { input: { index: 'index.html', editor: 'editor.html' } },
   },
   worker: { format: 'es' },
   server: server === 'fixtures' ? {} : { proxy: Object.fromEntries(proxied.map((path) => [path, { target: server, changeOrigin: false }])) },

@@ -1,71 +1,120 @@
-// The built client, served with the policies of the server, over the JMAP server of the unit tests; and a browser.
-import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+// A running Beffroi, as `beffroi demo` starts it, behind a gate that can be shut; people in it; and a browser.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-import { TestServer } from '../src/testing/server.ts'
+import { Person } from './person.ts'
+import { Lmtp } from './lmtp.ts'
 
-const DIST = fileURLToPath(new URL('../dist', import.meta.url))
-const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.webmanifest': 'application/manifest+json' }
-const PAGE = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; frame-src 'self' blob:; base-uri 'none'"
-const FRAME = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: blob:"
+interface Ready {
+  doors: Record<string, string>
+  administrator: { login: string; password: string }
+  people: { login: string; password: string }[]
+}
 
 export class World {
+  /** False: the browser reaches nobody, as in a train. */
+  reachable = true
+  readonly #sockets = new Set<Socket>()
+  #gate!: Server
+
   private constructor(
-    readonly server: TestServer,
-    readonly address: string,
-    private readonly http: Server,
+    private readonly process: ChildProcess,
+    private readonly folder: string,
+    private readonly ready: Ready,
     private readonly browser: Browser,
   ) {}
 
-  static async open(emails: number): Promise<World> {
-    const server = new TestServer(emails)
-    const http = createServer((request, response) => void serve(server, request, response))
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-    const { port } = http.address() as AddressInfo
+  /** The program is named by `TESTED_BEFFROI`; `cargo xtask test` does that. */
+  static async open(people: number): Promise<World> {
+    const program = process.env['TESTED_BEFFROI']
+    if (!program) throw new Error('TESTED_BEFFROI names no server: run cargo xtask test, or set it to a built beffroi')
+    const folder = await mkdtemp(join(tmpdir(), 'beffroi-web-'))
+    const words = ['demo', '--data-dir', folder, '--port-base', '0', '--people', String(people), '--json']
+    const server = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const line = await new Promise<string>((resolve, reject) => {
+      server.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
+      createInterface({ input: server.stdout }).once('line', resolve)
+    })
     const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
-    return new World(server, `http://127.0.0.1:${port}`, http, browser)
+    const world = new World(server, folder, JSON.parse(line) as Ready, browser)
+    await world.#openGate()
+    return world
+  }
+
+  get address(): string {
+    return `http://127.0.0.1:${(this.#gate.address() as AddressInfo).port}`
+  }
+
+  /** The person `u<number>@bench.test`. */
+  person(number: number): Person {
+    const { login, password } = this.ready.people.find((one) => one.login.startsWith(`u${number}@`)) ?? { login: '', password: '' }
+    return new Person(this.ready.doors['http'] ?? '', login, password)
+  }
+
+  get administrator(): Person {
+    return new Person(this.ready.doors['http'] ?? '', this.ready.administrator.login, this.ready.administrator.password)
+  }
+
+  /** Hands messages over as a mail server does; they are in the inbox when this returns. */
+  async deliver(person: Person, messages: string[]): Promise<void> {
+    const lmtp = await Lmtp.open(this.ready.doors['lmtp'] ?? '')
+    for (const message of messages) await lmtp.deliver(person.login, message)
+    await lmtp.close()
   }
 
   /** A browser of somebody, with what they chose. */
-  context(preferences: Record<string, unknown> = {}, size = { width: 1440, height: 900 }): Promise<BrowserContext> {
-    return this.browser.newContext({ viewport: size, locale: 'fr-FR', serviceWorkers: 'block' }).then(async (context) => {
-      const chosen = { language: 'fr', theme: 'light', density: 'comfortable', ...preferences }
-      await context.addInitScript((value) => localStorage.setItem('beffroi-preferences', JSON.stringify(value)), chosen)
-      return context
-    })
+  async context(preferences: Record<string, unknown> = {}, size = { width: 1440, height: 900 }): Promise<BrowserContext> {
+    const context = await this.browser.newContext({ viewport: size, locale: 'fr-FR' })
+    const chosen = { language: 'fr', theme: 'light', density: 'comfortable', ...preferences }
+    await context.addInitScript((value) => localStorage.getItem('beffroi-preferences') ?? localStorage.setItem('beffroi-preferences', JSON.stringify(value)), chosen)
+    return context
   }
 
-  async page(context: BrowserContext, path = '/mail'): Promise<Page> {
-    const page = await context.newPage()
+  /** A page of somebody who logged in with name and password on the page for it. */
+  async page(person: Person, context?: BrowserContext, path = '/mail'): Promise<Page> {
+    const page = await (context ?? (await this.context())).newPage()
     await page.goto(this.address + path)
+    const name = page.locator('input[name=username]')
+    await name.or(page.locator('main#content')).first().waitFor()
+    if (await name.isVisible()) {
+      await name.fill(person.login)
+      await page.locator('input[name=password]').fill(person.password)
+      await page.keyboard.press('Enter')
+      await page.locator('main#content').waitFor()
+      if (path !== '/mail') await page.goto(this.address + path)
+    }
     return page
+  }
+
+  shut(): void {
+    this.reachable = false
+    for (const socket of this.#sockets) socket.destroy()
   }
 
   async close(): Promise<void> {
     await this.browser.close()
-    this.http.closeAllConnections()
-    await new Promise((resolve) => this.http.close(resolve))
+    const ended = new Promise((resolve) => this.process.once('exit', resolve))
+    this.process.kill('SIGTERM')
+    this.shut()
+    this.#gate.close()
+    await ended
+    await rm(this.folder, { recursive: true, force: true })
   }
-}
 
-async function serve(server: TestServer, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = (request.url ?? '/').split('?')[0] ?? '/'
-  if (path.startsWith('/jmap/eventsource')) {
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    response.write(': here\n\n')
-  } else if (/^\/(auth|jmap)\//.test(path)) {
-    if (!server.reachable) return void request.socket.destroy()
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer)
-    const answer = await server.fetch(path, { method: request.method ?? 'GET', body: Buffer.concat(chunks).toString() })
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
-  } else {
-    const file = extname(path) ? path : '/index.html'
-    const bytes = await readFile(join(DIST, file)).catch(() => null)
-    const policy = /^\/(reader|editor)\.html$/.test(file) ? FRAME : PAGE
-    response.writeHead(bytes ? 200 : 404, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-security-policy': policy }).end(bytes)
+  async #openGate(): Promise<void> {
+    const { hostname, port } = new URL(this.ready.doors['http'] ?? '')
+    this.#gate = createServer((outside) => {
+      if (!this.reachable) return void outside.destroy()
+      const inside = connect(Number(port), hostname)
+      for (const [one, other] of [[outside, inside], [inside, outside]] as const) {
+        this.#sockets.add(one)
+        one.on('error', () => other.destroy()).on('close', () => (this.#sockets.delete(one), other.destroy())).pipe(other)
+      }
+    })
+    await new Promise<void>((resolve) => this.#gate.listen(0, '127.0.0.1', resolve))
   }
 }

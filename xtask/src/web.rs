@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::places::Places;
 use crate::process;
+use crate::programs;
 
 /// What is below `web/` and no source of the client.
 const NOT_SOURCES: &[&str] = &["node_modules", "dist", ".stamps"];
@@ -15,6 +16,9 @@ const NOT_SOURCES: &[&str] = &["node_modules", "dist", ".stamps"];
 /// Brings the libraries of `package-lock.json` and builds `web/dist`, which the server takes into its binary.
 pub fn build(places: &Places) -> Result<()> {
     libraries(places)?;
+    if !folder(places).join("dist/index.html").is_file() {
+        forget(places, "build")?;
+    }
     once(places, "build", &["run", "--silent", "build"])
 }
 
@@ -25,10 +29,12 @@ pub fn check(places: &Places) -> Result<()> {
     once(places, "units", &["run", "--silent", "test"])
 }
 
-/// The built client in a browser.
+/// The client in a browser, out of the server that the tests built.
 pub fn browser(places: &Places) -> Result<()> {
     build(places)?;
-    once(places, "browser", &["run", "--silent", "browser"])
+    let mut command = npm(places);
+    command.args(["run", "--silent", "browser"]).env("TESTED_BEFFROI", programs::built_server(places));
+    process::run_quietly(&mut command)
 }
 
 fn libraries(places: &Places) -> Result<()> {
@@ -57,13 +63,25 @@ fn npm(places: &Places) -> Command {
 
 /// Does it unless the stamp of its last success has the same number.
 fn stamped(places: &Places, name: &str, number: u64, action: impl FnOnce() -> Result<()>) -> Result<()> {
-    let stamps = folder(places).join("node_modules/.stamps");
+    let stamps = stamps(places);
     let (stamp, number) = (stamps.join(name), format!("{number:016x}"));
     if std::fs::read_to_string(&stamp).is_ok_and(|last| last == number) {
         return Ok(());
     }
     action()?;
     std::fs::create_dir_all(&stamps).and_then(|()| std::fs::write(&stamp, number)).context("web/node_modules")
+}
+
+fn stamps(places: &Places) -> PathBuf {
+    folder(places).join("node_modules/.stamps")
+}
+
+/// What it made is gone: it is done again.
+fn forget(places: &Places, name: &str) -> Result<()> {
+    match std::fs::remove_file(stamps(places).join(name)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("web/node_modules"),
+        _ => Ok(()),
+    }
 }
 
 fn sources_hash(folder: &Path) -> Result<u64> {

@@ -2,7 +2,7 @@
 //!
 //! Files below `assets/` carry a hash of their content in their name and never change; all others are asked for again
 //! with their `ETag`. The page itself runs no inline script and takes no inline style. Two bare documents, in which
-//! the client shows and writes mail, may have inline styles and nothing that runs.
+//! the client shows and writes mail, may have inline styles; in the first nothing runs, in the second the editor does.
 
 use axum::Router;
 use axum::extract::Path;
@@ -37,8 +37,8 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 const READER_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: blob:; \
     form-action 'none'; base-uri 'none'; frame-ancestors 'self'; \
     sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-modals";
-/// A message is written in this one.
-const EDITOR_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: blob:; \
+/// A message is written in this one, by a script of ours.
+const EDITOR_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data: blob:; \
     form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Beffroi</title><h1>Beffroi</h1>\
     <p>This server was built without the web client. Build it with <code>cargo xtask demo</code>, or run \

@@ -162,7 +162,7 @@ describe('sending', () => {
     await one.start()
     await one.send(sending('local-late', 10_000))
     expect(server.sentMail).toHaveLength(0)
-    expect(await one.unsend('local-late')).toBe(true)
+    expect(await one.unsend(sending('local-late'))).toBe(true)
     now += 20_000
     await one.connect()
     await idle(one)

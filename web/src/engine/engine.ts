@@ -41,7 +41,7 @@ export class Engine implements Calls {
   #push: Push | null = null
   #tries = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  #replaying = false
+  #replaying: Promise<void> | null = null
   #starting: Promise<Status> | null = null
   #syncing: Promise<void> = Promise.resolve()
 
@@ -53,7 +53,8 @@ export class Engine implements Calls {
 
   start(): Promise<Status> {
     this.#starting ??= this.#start()
-    return this.#starting
+    // Whoever asks later sees what is so then: somebody may have logged in meanwhile.
+    return this.#starting.then(() => this.status())
   }
 
   async #start(): Promise<Status> {
@@ -298,7 +299,8 @@ export class Engine implements Calls {
   }
 
   /** Takes a message back. False when it has left. */
-  async unsend(local: string): Promise<boolean> {
+  async unsend(sending: Pick<Sending, 'local' | 'sent' | 'drafts'>): Promise<boolean> {
+    const { local } = sending
     const { log, objects } = this.#parts()
     const entry = log.entries.find((one) => one.calls.some(([, args]) => local in ((args['create'] ?? {}) as object)))
     if (entry && !entry.tried) {
@@ -307,9 +309,11 @@ export class Engine implements Calls {
       this.#say()
       return true
     }
+    // On its way: only the answer says under which name the server holds it.
+    if (entry) await this.#replaying
     const id = log.names.get(local)
     if (!id) return false
-    return takingBack(this.client, this.#session, id)
+    return takingBack(this.client, this.#session, id, sending)
   }
 
   /** Hands an attachment over, now or when the server is there. */
@@ -360,9 +364,17 @@ export class Engine implements Calls {
 
   // The server
 
-  async #replay(): Promise<void> {
-    if (this.#replaying || !this.#log || !this.#session) return
-    this.#replaying = true
+  #replay(): Promise<void> {
+    if (!this.#log || !this.#session) return Promise.resolve()
+    this.#replaying ??= this.#sendLog().finally(() => {
+      this.#replaying = null
+      // What was written while the last round ended.
+      if (this.#online && this.#phase === 'ready' && this.#log?.next(this.around.now())) void this.#replay()
+    })
+    return this.#replaying
+  }
+
+  async #sendLog(): Promise<void> {
     try {
       await this.around.exclusive(async () => {
         for (let entry = this.#log?.next(this.around.now()); entry; entry = this.#log?.next(this.around.now())) {
@@ -373,10 +385,8 @@ export class Engine implements Calls {
       })
     } catch (error) {
       this.#met(error)
-    } finally {
-      this.#replaying = false
-      this.#say()
     }
+    this.#say()
     const wake = this.#log?.wakeAt()
     if (this.#online && wake !== undefined) this.#later(Math.max(50, wake - this.around.now()))
   }

@@ -90,7 +90,7 @@ export interface Calls {
   get(account: Id, type: string, ids: Id[] | null, properties: string[] | null): Promise<JmapObject[]>
   change(change: Change): Promise<Record<Id, Patch>>
   send(sending: Sending): Promise<void>
-  unsend(local: string): Promise<boolean>
+  unsend(sending: Pick<Sending, 'local' | 'sent' | 'drafts'>): Promise<boolean>
   attach(local: string, account: Id, blob: Blob, name: string): Promise<void>
   call(name: string, args: Record<string, unknown>): Promise<Record<string, unknown>>
   request(calls: Invocation[]): Promise<Invocation[]>

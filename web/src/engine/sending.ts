@@ -35,12 +35,14 @@ export function sendingEntry(sending: Sending, session: Session | null, now: num
   return { account, calls, label: 'send', messageId, ...(delay > 0 && !held ? { notBefore: now + delay } : {}) }
 }
 
-/** Asks the server to keep what it holds back. */
-export async function takingBack(client: JmapClient, session: Session | null, id: Id): Promise<boolean> {
+/** Asks the server to keep what it holds back, and makes its message a draft again. */
+export async function takingBack(client: JmapClient, session: Session | null, id: Id, sending: Pick<Sending, 'sent' | 'drafts'>): Promise<boolean> {
   const account = session?.primaryAccounts[SUBMISSION]
-  const answer = await client.request([
-    ['EmailSubmission/set', { accountId: account, update: { [id]: { undoStatus: 'canceled' } } }, '0'],
-  ])
+  const draft: Record<string, unknown> = { 'keywords/$draft': true }
+  if (sending.drafts) draft[`mailboxIds/${sending.drafts}`] = true
+  if (sending.sent && sending.drafts) draft[`mailboxIds/${sending.sent}`] = null
+  const args = { accountId: account, update: { [id]: { undoStatus: 'canceled' } }, onSuccessUpdateEmail: { [id]: draft } }
+  const answer = await client.request([['EmailSubmission/set', args, '0']])
   const updated = result(answer[0])['updated'] as Record<Id, unknown> | null
   return updated !== null && id in updated
 }

@@ -100,10 +100,36 @@ fn check_test(id: &str, test: &str, sources: &[Source]) -> Option<String> {
     if !carries(name, id) {
         return Some(format!("the name of `{test}` does not carry {}", id.to_ascii_lowercase()));
     }
+    if *krate == "web" {
+        return check_web_test(modules, name, test, sources);
+    }
     let folder = format!("crates/{krate}/");
     let of_crate = sources.iter().filter(|source| source.path.starts_with(&folder) && source.is("rs"));
     let mut of_modules = of_crate.filter(|source| modules.iter().all(|module| has_module(source, module)));
     (!of_modules.any(|source| has_test(&source.text, name))).then(|| format!("there is no test `{test}`"))
+}
+
+/// What is wrong with `web::file::name`: the name is the title of a test in `web/tests/file.test.ts`, in small letters,
+/// with `_` for all that is no letter or digit.
+fn check_web_test(modules: &[&str], name: &str, test: &str, sources: &[Source]) -> Option<String> {
+    let path = format!("web/tests/{}.test.ts", modules.join("/"));
+    let file = sources.iter().find(|source| source.path == path);
+    let is_there = file.is_some_and(|file| titles(&file.text).any(|title| slug(title) == name));
+    (!is_there).then(|| format!("there is no test `{test}`"))
+}
+
+/// The titles of the tests of a file: `it('title', ...)`, or with a backtick.
+fn titles(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let rest = line.trim_start().strip_prefix("it(")?;
+        let quote = rest.chars().next().filter(|first| "'`\"".contains(*first))?;
+        rest.get(1..)?.split(quote).next()
+    })
+}
+
+fn slug(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_").to_ascii_lowercase()
 }
 
 /// Whether a file is in a module: by its path, or because it holds the module.
@@ -152,6 +178,10 @@ mod tests {
                 "crates/kernel/src/lib.rs",
                 "mod tests {\n    #[test]\n    fn r03_m08_both() {}\n    fn r03_helper() {}\n}",
             ),
+            source(
+                "web/tests/mail.test.ts",
+                "describe('x', () => {\n  it('b04 a list, in ${theme}', async () => {})\n})\n",
+            ),
             source("crates/kernel/src/text.rs", "// #[test] fn r06_in_a_comment() {}\n"),
         ]
     }
@@ -169,6 +199,13 @@ mod tests {
             "R03\tpart\tkernel::tests::r03_m08_both\nM08\tdone\tkernel::r03_m08_both\nF09a\tplanned\t\n",
             &[],
         );
+    }
+
+    #[test]
+    fn tests_of_the_client_go_by_their_titles() {
+        check_rows("B04\tpart\tweb::mail::b04_a_list_in_theme\n", &[]);
+        let missing = "docs/features.tsv:2: there is no test `web::read::b04_a_list_in_theme`";
+        check_rows("B04\tpart\tweb::read::b04_a_list_in_theme\n", &[missing]);
     }
 
     #[test]

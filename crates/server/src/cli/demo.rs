@@ -116,7 +116,9 @@ fn welcome(running: &Running, administrator: &Login, people: &[Login], folder: &
     if people.len() > LISTED {
         lines.push(format!("  and so on, {} in all", people.len()));
     }
-    lines.extend([String::new(), format!("Try: curl -s http://{}/health/ready", running.http)]);
-    lines.push(format!("     beffroi --data-dir {folder} user list"));
+    lines.extend([String::new(), format!("Try: beffroi --data-dir {folder} user list")]);
+    lines.push(format!("     curl -s http://{}/health/ready", running.http));
+    lines.extend([String::new(), "Open this in a browser, and log in as one of them:".to_owned()]);
+    lines.push(format!("  http://{}/", running.http));
     lines.join("\n")
 }

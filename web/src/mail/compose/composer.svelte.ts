@@ -4,6 +4,7 @@ import { fetch, identities, named } from '../../data/objects.svelte.ts'
 import { full, people } from '../../data/format.ts'
 import { preferences } from '../../data/preferences.svelte.ts'
 import { toast } from '../../data/toasts.svelte.ts'
+import type { Sending } from '../../engine/protocol.ts'
 import type { Email, EmailAddress, Id, Identity, Patch } from '../../jmap/types.ts'
 import { m } from '../../paraglide/messages.js'
 import { mail } from '../mail.svelte.ts'
@@ -47,6 +48,7 @@ export type Mode = 'reply' | 'replyAll' | 'forward' | 'attach' | 'again'
 
 const fresh = () => `local-${crypto.randomUUID()}`
 const mine = (): Identity[] => identities(mail.account)
+const writer = (one: Composer) => mine().find((own) => own.id === one.identity) ?? mine()[0]
 
 function blank(): Composer {
   return {
@@ -128,7 +130,7 @@ export async function resume(id: Id): Promise<void> {
 const domain = (identity: Identity | undefined) => identity?.email.split('@')[1] ?? 'localhost'
 
 function email(one: Composer, messageId: string): Record<string, unknown> {
-  const identity = mine().find((own) => own.id === one.identity)
+  const identity = writer(one)
   const drafts = mail.role('drafts')?.id ?? ''
   const list = (addresses: EmailAddress[]) => (addresses.length ? $state.snapshot(addresses) : null)
   const html = joined(one.html, one.quoted)
@@ -152,10 +154,16 @@ function wire(object: Record<string, unknown>): Record<string, unknown> {
   return { ...rest, receivedAt }
 }
 
+/** The folders and identities, without which nothing can be kept or sent: at once when they are here already. */
+async function equipped(): Promise<void> {
+  await Promise.all([fetch(mail.account, 'Mailbox', null), fetch(mail.account, 'Identity', null)])
+}
+
 export async function saveDraft(one: Composer): Promise<void> {
+  await equipped()
   if (!one.isDirty || !mail.role('drafts')) return
   one.isDirty = false
-  const identity = mine().find((own) => own.id === one.identity)
+  const identity = writer(one)
   const local = fresh()
   const before = one.draft
   one.draft = local
@@ -178,24 +186,29 @@ export async function discard(one: Composer): Promise<void> {
 export const recipients = (one: Composer) => [...one.to, ...one.cc, ...one.bcc]
 
 export async function send(one: Composer, delayMs = preferences.undoSeconds * 1000, isLater = false): Promise<void> {
-  const identity = mine().find((own) => own.id === one.identity)
+  await equipped()
+  const identity = writer(one)
   const messageId = `${crypto.randomUUID()}@${domain(identity)}`
   const kept = $state.snapshot(one) as Composer
   const local = fresh()
   const patch: Patch | null = one.answered ? { [`keywords/${one.answered.keyword}`]: true } : null
   close(one)
-  await engine.send({
-    account: mail.account, local, email: wire(email(kept, messageId)), draft: kept.draft ? named(kept.draft) : null, identity: kept.identity, messageId, delay: delayMs,
+  const sending: Sending = {
+    account: mail.account, local, email: wire(email(kept, messageId)), draft: kept.draft ? named(kept.draft) : null, identity: identity?.id ?? '', messageId, delay: delayMs,
     envelope: { mailFrom: { email: identity?.email ?? '', parameters: null }, rcptTo: recipients(kept).map(({ email }) => ({ email })) },
     sent: mail.role('sent')?.id ?? null, drafts: mail.role('drafts')?.id ?? null, ...(patch && kept.answered ? { also: { [kept.answered.id]: patch } } : {}),
-  })
+  }
+  await engine.send(sending)
   const text = isLater ? m.will_be_sent() : status.online ? m.sent() : m.sent_when_back()
-  toast(text, () => void takeBack(local, kept), { ms: Math.max(5_000, Math.min(delayMs, 30_000)) })
+  toast(text, () => void takeBack(sending, kept), { ms: Math.max(5_000, Math.min(delayMs, 30_000)) })
 }
 
-async function takeBack(local: string, kept: Composer): Promise<void> {
-  if (await engine.unsend(local).catch(() => false)) composers.push({ ...kept, isDirty: true })
-  else toast(m.too_late(), null, { isBad: true })
+async function takeBack(sending: Sending, kept: Composer): Promise<void> {
+  const { local, sent, drafts } = sending
+  if (!(await engine.unsend({ local, sent, drafts }).catch(() => false))) return void toast(m.too_late(), null, { isBad: true })
+  // What the server had taken already is a draft there now; else the earlier draft still is.
+  const made = `${local}-email`
+  composers.push({ ...kept, draft: named(made) === made ? kept.draft : made, isDirty: true })
 }
 
 /** Takes files in: they are handed over at once, or kept until the server is there. */
