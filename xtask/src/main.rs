@@ -75,6 +75,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Makes the pictures of the users' manual, in a browser
+    Shots,
     /// Feeds each parser with mutated input
     Fuzz {
         /// How long each target runs
@@ -96,6 +98,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Generate { check } => generate::run(&places, check),
         Chore::Bench { arguments } => programs::bench(&places, &arguments),
         Chore::Crash { arguments } => programs::crash(&places, &arguments),
+        Chore::Shots => web::shots(&places),
         Chore::Fuzz { seconds, target } => fuzz::run(&places, seconds, target.as_deref()),
     }
 }

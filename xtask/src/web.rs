@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::needs;
 use crate::places::Places;
 use crate::process;
 use crate::programs;
@@ -32,9 +33,21 @@ pub fn check(places: &Places) -> Result<()> {
 /// The client in a browser, out of the server that the tests built.
 pub fn browser(places: &Places) -> Result<()> {
     build(places)?;
+    beside(places, "browser", &programs::built_server(places))
+}
+
+/// The pictures of the users' manual.
+pub fn shots(places: &Places) -> Result<()> {
+    needs::ensure(places, needs::FOR_TESTS, true)?;
+    build(places)?;
+    let server = programs::server(places)?;
+    beside(places, "shots", &server)
+}
+
+/// A script of the client that starts the server.
+fn beside(places: &Places, script: &str, server: &Path) -> Result<()> {
     let mut command = npm(places);
-    command.args(["run", "--silent", "browser"]).env("TESTED_BEFFROI", programs::built_server(places));
-    process::run_quietly(&mut command)
+    process::run_quietly(command.args(["run", "--silent", script]).env("TESTED_BEFFROI", server))
 }
 
 fn libraries(places: &Places) -> Result<()> {

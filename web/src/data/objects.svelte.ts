@@ -1,7 +1,7 @@
 // Objects that the page shows, kept fresh by the engine.
 import { SvelteMap } from 'svelte/reactivity'
 import type { Email, Id, Identity, JmapObject, Mailbox, Quota } from '../jmap/types.ts'
-import { engine, on } from './client.svelte.ts'
+import { engine, on, status } from './client.svelte.ts'
 
 const key = (account: Id, type: string, id: Id) => `${account} ${type} ${id}`
 const objects = new SvelteMap<string, JmapObject>()
@@ -40,5 +40,9 @@ export async function fetch(account: Id, type: string, ids: Id[] | null, propert
 
 export const email = (account: Id, id: Id) => object<Email>(account, 'Email', id)
 export const mailboxes = (account: Id) => every<Mailbox>(account, 'Mailbox')
-export const identities = (account: Id) => every<Identity>(account, 'Identity')
+/** The name under which one logs in first: it is the one to write under until another is chosen. */
+export function identities(account: Id): Identity[] {
+  const first = (identity: Identity) => (identity.email === status.login?.login ? 0 : 1)
+  return every<Identity>(account, 'Identity').sort((a, b) => first(a) - first(b) || a.email.localeCompare(b.email))
+}
 export const quotas = (account: Id) => every<Quota>(account, 'Quota')

@@ -27,7 +27,7 @@ function kept(): Partial<Preferences> {
 const spoken: Language = navigator.language.startsWith('fr') ? 'fr' : 'en'
 
 export const preferences: Preferences = $state({
-  theme: 'system', language: spoken, density: 'normal', conversations: true, undoSeconds: 10, notifications: false, ...kept(),
+  theme: 'system', language: spoken, density: 'comfortable', conversations: true, undoSeconds: 10, notifications: false, ...kept(),
 })
 
 /** Whether the person chose a language; else that of the account is taken. */

@@ -1,0 +1,103 @@
+// Pictures of every screen for the manual: `cargo xtask shots`. The sample organisation of `beffroi demo` is in them.
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { World } from '../tests/world.ts'
+
+const FOLDER = fileURLToPath(new URL('../../docs/user/', import.meta.url))
+const SETTINGS = ['appearance', 'identities', 'vacation', 'filters', 'security', 'sessions']
+const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
+
+let world: World
+beforeAll(async () => {
+  world = await World.open(0)
+  for (const language of ['fr', 'en']) await mkdir(FOLDER + language, { recursive: true })
+}, 120_000)
+afterAll(() => world.close())
+
+/** Opens the message whose row has these words. */
+async function read(page: Page, words: string): Promise<void> {
+  await page.locator('[role=row]', { hasText: words }).first().click()
+  await page.locator('article .text iframe').last().waitFor()
+}
+
+/** A screen, and how one gets there from the list of messages. */
+const SCREENS: [string, (page: Page) => Promise<unknown>][] = [
+  ['mail', async () => undefined],
+  ['conversation', (page) => read(page, 'Restauration du mécanisme')],
+  ['message', (page) => read(page, 'Contract for the recording')],
+  ['preview', async (page) => {
+    await read(page, 'Contract for the recording')
+    await page.locator('article li button').first().click()
+    await page.getByRole('dialog').waitFor()
+  }],
+  ['newsletter', (page) => read(page, 'Un échappement de 1720')],
+  ['compose', async (page) => {
+    await page.locator('body').press('c')
+    await page.locator('.composer input').first().waitFor()
+    await page.keyboard.type('edward.hughes@tour.example,')
+    await page.locator('.composer label.line input').fill('Les cloches de samedi')
+    await page.frameLocator('.composer iframe').locator('[role=textbox]').click()
+    await page.keyboard.type('Bonjour Edward,\n\nqui sonne samedi ?')
+  }],
+  ['reply', async (page) => {
+    await read(page, 'Contract for the recording')
+    await page.locator('body').press('r')
+    await page.frameLocator('.composer iframe').locator('.original').waitFor()
+  }],
+  ['search', async (page) => {
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('horloge')
+    await page.keyboard.press('Enter')
+    await page.locator('[role=row]').first().waitFor()
+  }],
+  ['commands', (page) => page.keyboard.press('Control+k')],
+  ['keyboard', (page) => page.locator('body').press('?')],
+  ['selection', async (page) => {
+    for (const row of [1, 2, 4]) await page.locator(`[data-row="${row}"] .pick`).click({ force: true })
+  }],
+]
+
+async function shot(page: Page, language: string, name: string, theme: string, size: string): Promise<void> {
+  // What comes with a delay: skeletons, pictures of a message, fonts.
+  await page.waitForTimeout(400)
+  const variant = `${theme === 'light' ? '' : '-dark'}${size === 'wide' ? '' : '-phone'}`
+  await page.screenshot({ path: `${FOLDER}${language}/${name}${variant}.png`, animations: 'disabled' })
+}
+
+async function entered(context: BrowserContext): Promise<Page> {
+  const page = await world.page(world.administrator, context)
+  await page.locator('[data-row="0"]').waitFor()
+  return page
+}
+
+describe('pictures', () => {
+  for (const language of ['fr', 'en'] as const) {
+    for (const theme of ['light', 'dark'] as const) {
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        it(`${language} ${theme} ${size}`, { timeout: 240_000 }, async () => {
+          const context = await world.context({ language, theme, density: 'comfortable' }, viewport)
+          const outside = await context.newPage()
+          await outside.goto(world.address)
+          await outside.locator('input[name=username]').waitFor()
+          await shot(outside, language, 'login', theme, size)
+          await outside.close()
+          let page = await entered(context)
+          for (const [name, go] of SCREENS) {
+            await go(page)
+            await shot(page, language, name, theme, size)
+            await page.close()
+            page = await entered(context)
+          }
+          for (const name of SETTINGS) {
+            await page.goto(`${world.address}/settings/${name}`)
+            await page.locator('.page h1').waitFor()
+            await shot(page, language, `settings-${name}`, theme, size)
+          }
+          await context.close()
+        })
+      }
+    }
+  }
+})
