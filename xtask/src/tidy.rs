@@ -58,11 +58,11 @@ pub struct Measure {
     pub message: String,
 }
 
-/// A text file of the repository.
+/// A file of the repository.
 pub struct Source {
     /// Its path from the top of the repository.
     pub path: String,
-    /// What it says.
+    /// What it says; nothing when it is no text.
     pub text: String,
 }
 
@@ -124,7 +124,7 @@ fn report(sources: &[Source]) {
     eprintln!("{}", functions::summary(sources));
 }
 
-/// The text files of the repository: those git knows and those it would offer to add.
+/// The files of the repository: those git knows and those it would offer to add.
 fn sources(places: &Places) -> Result<Vec<Source>> {
     let mut git = places.command("git");
     let listing =
@@ -133,8 +133,9 @@ fn sources(places: &Places) -> Result<Vec<Source>> {
     for path in listing.split('\0').filter(|path| !path.is_empty() && !path.starts_with(BAD_EXAMPLES)) {
         match std::fs::read(places.root.join(path)) {
             Ok(bytes) => {
-                let text = String::from_utf8(bytes).ok();
-                sources.extend(text.map(|text| Source { path: path.to_owned(), text }));
+                // A picture says nothing, but documents point at it.
+                let text = String::from_utf8(bytes).unwrap_or_default();
+                sources.push(Source { path: path.to_owned(), text });
             }
             // Deleted, and not yet told to git; or a link to a folder.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
