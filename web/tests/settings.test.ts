@@ -25,6 +25,20 @@ async function enter(page: Page, login: string, password: string): Promise<void>
   await page.keyboard.press('Enter')
 }
 
+describe('a newcomer', () => {
+  it('is in a mailbox of the sample with one click, and is shown around', async () => {
+    const page = await (await world.context()).newPage()
+    await page.goto(world.address)
+    await page.getByRole('button', { name: 'Camille Lefèvre' }).click()
+    await page.locator('main#content').waitFor()
+    const tour = page.getByRole('complementary', { name: 'Visite guidée' })
+    for (let step = 1; step < 5; step++) await tour.getByRole('button', { name: 'Suivant' }).click()
+    await tour.getByRole('button', { name: 'Terminer' }).click()
+    await tour.waitFor({ state: 'detached' })
+    await page.context().close()
+  })
+})
+
 describe('settings', () => {
   it('b09 a filter that was written here files what arrives', async () => {
     const person = world.person(1)

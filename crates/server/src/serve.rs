@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Error, Random, Result};
-use httpd::auth::Auth;
+use httpd::auth::{Auth, Sample};
 use httpd::health::Health;
 use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
@@ -80,6 +80,8 @@ pub struct Opened {
     pub node: Node,
     /// Mail over them.
     pub mail: Mail,
+    /// Whom the page for logging in offers, in a demo.
+    pub samples: Vec<Sample>,
     blobs: Blobs,
     search: Search,
     folder: Served,
@@ -98,7 +100,7 @@ impl Opened {
         let sources = vec![mail.search_source()];
         let search = Search::open_with(&node.kernel, &node.ctx, &config.top.data_dir, sources).await?;
         mail.use_search(search.clone());
-        Ok(Self { node, mail, blobs, search, folder })
+        Ok(Self { node, mail, samples: Vec::new(), blobs, search, folder })
     }
 
     /// Starts the jobs and opens the doors.
@@ -140,13 +142,14 @@ async fn listen(
     mut metrics: Metrics,
     health: Health,
     doors: Vec<Mount>,
-    Opened { node, mail, blobs, search, folder }: Opened,
+    Opened { node, mail, samples, blobs, search, folder }: Opened,
     chores: Chores,
 ) -> Result<Running> {
     let mut tasks = JoinSet::new();
     let tls = certificates::open(config)?;
     let opening = Doors::new(config, &mail, &node.ctx, tls.clone());
-    let options = httpd::auth::Options { key: key::derive(config)?, ..httpd::auth::Options::default() };
+    let options =
+        httpd::auth::Options { key: key::derive(config)?, samples, ..httpd::auth::Options::default() };
     let auth = Auth::new(opening.authenticator().clone(), options)?;
     let mut open = opening.open(&mut metrics, &mut tasks).await?;
     let outbound = outbound::start(config, &mail, &node.ctx).await?;

@@ -20,6 +20,8 @@ export interface Methods {
   password: boolean
   passkey: boolean
   providers: { id: string; label: string }[]
+  /** People of a sample organisation; only a demo has any. */
+  samples?: { name: string; login: string; password: string }[]
 }
 
 let csrf = ''

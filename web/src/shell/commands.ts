@@ -22,6 +22,7 @@ export async function leave(): Promise<void> {
 export const shellCommands: Command[] = [
   { id: 'palette', keys: ['Ctrl+k', '/'], label: () => m.search_everything(), group, icon: 'search', run: () => (overlay.shown = 'palette') },
   { id: 'help', keys: ['?'], label: () => m.keyboard_help(), group, icon: 'help', run: () => (overlay.shown = 'help') },
+  { id: 'tour', keys: [], label: () => m.tour(), group, icon: 'help', run: () => (overlay.isTouring = true) },
   { id: 'undo', keys: ['z', 'Ctrl+z'], label: () => m.undo(), group, icon: 'undo', run: () => void undoLast() },
   { id: 'go-mail', keys: ['g m'], label: () => m.go_to({ name: m.area_mail() }), group, icon: 'mail', run: () => go('/mail') },
   { id: 'go-settings', keys: ['g s'], label: () => m.go_to({ name: m.area_settings() }), group, icon: 'settings', run: () => go('/settings') },

@@ -47,6 +47,19 @@ pub struct Options {
     pub proxies: Networks,
     /// What browsers have in their address line, such as `https://mail.example.org`; none: what a request says.
     pub public_origin: Option<String>,
+    /// People of a sample organisation, whom the page for logging in offers with their passwords. Only a demo has any.
+    pub samples: Vec<Sample>,
+}
+
+/// Somebody of a sample organisation.
+#[derive(Clone, serde::Serialize)]
+pub struct Sample {
+    /// What they are called.
+    pub name: String,
+    /// The address that logs them in.
+    pub login: String,
+    /// Their password.
+    pub password: String,
 }
 
 /// Lets people in over HTTP. Cheap to clone; a node has one, which [`crate::Site::with_auth`] gives to its routes.

@@ -92,7 +92,15 @@ pub(super) struct ByNewPassword {
 
 /// `GET /auth/methods`
 pub(super) async fn methods(Extension(auth): Extension<Auth>) -> Response {
-    show(&json!({ "password": true, "passkey": false, "providers": [], "policy": policy(auth.ctx()) }))
+    let mut answer =
+        json!({ "password": true, "passkey": false, "providers": [], "policy": policy(auth.ctx()) });
+    let samples = &auth.options().samples;
+    if !samples.is_empty()
+        && let Some(fields) = answer.as_object_mut()
+    {
+        fields.insert("samples".to_owned(), json!(samples));
+    }
+    show(&answer)
 }
 
 /// What a new password must be.

@@ -38,8 +38,9 @@ pub fn run(session: &mut Session, arguments: &Arguments) -> Result<(), Failure> 
     let is_quiet = filter.is_none_or(|key| loaded.origin(key).is_default());
     logging::start(config.log.format, if is_quiet { "warn" } else { &config.log.filter })?;
     block_on(async {
-        let opened = Opened::open(&config).await?;
+        let mut opened = Opened::open(&config).await?;
         let (administrator, people) = demo::fill(&opened, &config.top.data_dir, arguments.people).await?;
+        opened.samples = demo::samples(&people);
         let running = opened.listen(&config).await?;
         let folder = config.top.data_dir.display();
         if session.out.is_json() {

@@ -17,6 +17,7 @@ use directory::credentials::HashedPassword;
 use directory::entries::{self, Kind, NewEntry};
 use directory::roles::{Allowed, Verb, grants};
 use directory::{Edit, aliases, classes, domains, groups, import, organisations, people as persons, units};
+use httpd::auth::Sample;
 use kernel::{Right, Rights};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,16 @@ pub async fn fill(opened: &Opened, folder: &Path, count: u64) -> Result<(Login, 
     let everyone = bench.chain(PEOPLE.iter().map(login)).collect();
     let administrator = PEOPLE.first().map(login).ok_or_else(|| Error::corrupt("demo", "has nobody"))?;
     Ok((administrator, everyone))
+}
+
+/// The people of the sample among those who can log in, as the page for logging in offers them.
+pub fn samples(logins: &[Login]) -> Vec<Sample> {
+    let named = |person: &Person| {
+        let login = logins.iter().find(|login| login.login == person.login)?;
+        let name = person.fields.iter().find(|(key, _)| *key == "name").map_or("", |(_, name)| *name);
+        Some(Sample { name: name.to_owned(), login: login.login.clone(), password: login.password.clone() })
+    };
+    PEOPLE.iter().filter_map(named).collect()
 }
 
 async fn organisation(node: &Node, ctx: &Ctx) -> Result<OrganisationId> {
