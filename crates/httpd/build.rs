@@ -2,52 +2,54 @@
 //!
 //! A clone where nobody built the client has an empty folder: then the table is empty and the server says so.
 
-#![expect(clippy::expect_used, reason = "a build script stops the build with the reason")]
-
+use std::error::Error;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
 
-fn main() {
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the folder of the crate");
+fn main() -> Result<(), Box<dyn Error>> {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo names no folder of the crate")?;
     let dist = Path::new(&manifest).join("../../web/dist");
     println!("cargo:rerun-if-changed=build.rs");
     if dist.is_dir() {
         println!("cargo:rerun-if-changed={}", dist.display());
     }
     let mut files = Vec::new();
-    collect(&dist, &mut files);
+    if dist.is_dir() {
+        collect(&dist, &mut files)?;
+    }
     files.sort();
     let mut text = String::from("&[\n");
     for file in &files {
-        entry(&dist, file, &mut text);
+        entry(&dist, file, &mut text)?;
     }
     text.push_str("]\n");
-    let out = std::env::var_os("OUT_DIR").expect("cargo names the folder for output");
-    std::fs::write(Path::new(&out).join("web_files.rs"), text).expect("the table can be written");
+    let out = std::env::var_os("OUT_DIR").ok_or("cargo names no folder for output")?;
+    std::fs::write(Path::new(&out).join("web_files.rs"), text)?;
+    Ok(())
 }
 
 /// Every file that is served: not the compressed forms, which stand beside them, and nothing hidden.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
         let path = entry.path();
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         let compressed = path.extension().is_some_and(|end| end == "br" || end == "gz");
         if path.is_dir() {
-            collect(&path, files);
+            collect(&path, files)?;
         } else if !hidden && !compressed {
             files.push(path);
         }
     }
+    Ok(())
 }
 
-fn entry(dist: &Path, file: &Path, text: &mut String) {
-    let bytes = std::fs::read(file).expect("a file of the client can be read");
+fn entry(dist: &Path, file: &Path, text: &mut String) -> Result<(), Box<dyn Error>> {
+    let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
-    let path =
-        file.strip_prefix(dist).expect("it stands below the folder").to_string_lossy().replace('\\', "/");
+    let path = file.strip_prefix(dist)?.to_string_lossy().replace('\\', "/");
     let included = |end: &str| {
         let beside = format!("{}.{end}", file.display());
         if Path::new(&beside).is_file() {
@@ -62,6 +64,6 @@ fn entry(dist: &Path, file: &Path, text: &mut String) {
         text,
         "    File {{ path: {path:?}, tag: \"\\\"{:016x}\\\"\", plain: include_bytes!({file:?}), brotli: {brotli}, gzip: {gzip} }},",
         hasher.finish()
-    )
-    .expect("a string takes what is written");
+    )?;
+    Ok(())
 }

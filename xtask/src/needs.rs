@@ -151,7 +151,7 @@ static NODE: Need = Need {
 };
 static CHROMIUM: Need = Need {
     name: "Chromium",
-    why: "the web client is tested in a browser",
+    why: "the web client, and logins with passkeys and at providers, are tested in a browser",
     source: Source::Debian {
         packages: &["chromium", "fonts-dejavu-core"],
         present: |_| Path::new("/usr/bin/chromium").is_file(),
@@ -185,8 +185,19 @@ pub static FOR_TESTS: &[&Need] = &[
     &CHROMIUM,
 ];
 /// What a run of some tests, without the other checks, needs.
-pub static FOR_FILTERED_TESTS: &[&Need] =
-    &[&POSTGRES, &POSTFIX, &DOVECOT, &NEXTEST, &S3, &MAIL_PROGRAMS, &IMAP_CLIENTS, &SWAKS, &SCANNERS];
+pub static FOR_FILTERED_TESTS: &[&Need] = &[
+    &POSTGRES,
+    &POSTFIX,
+    &DOVECOT,
+    &NEXTEST,
+    &S3,
+    &MAIL_PROGRAMS,
+    &IMAP_CLIENTS,
+    &SWAKS,
+    &SCANNERS,
+    &NODE,
+    &CHROMIUM,
+];
 /// What building the web client needs.
 pub static FOR_THE_CLIENT: &[&Need] = &[&NODE];
 /// What measurements and the crash test need.

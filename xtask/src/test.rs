@@ -70,6 +70,7 @@ static NEXTEST: &[&str] = &["nextest", "run", "--workspace", "--locked", "--no-f
 pub fn run(places: &Places, may_install: bool, filters: &[String]) -> Result<()> {
     if !filters.is_empty() {
         needs::ensure(places, needs::FOR_FILTERED_TESTS, may_install)?;
+        web::build(places)?;
         return process::run(places.cargo().args(NEXTEST).args(filters));
     }
     needs::ensure(places, needs::FOR_TESTS, may_install)?;

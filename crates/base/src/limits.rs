@@ -76,6 +76,7 @@ limits! {
     resolve_recipients = 100_000, "Recipients that one address may resolve to.";
     aliases_per_person = 1_000, "Aliases of one person, group or resource.";
     app_passwords_per_person = 100, "App passwords of one person.";
+    passkeys_per_person = 20, "Passkeys of one person.";
     sessions_per_person = 500, "Open sessions of one person; the oldest is closed when a new one opens.";
     session_idle_hours = 12, "Hours without a request after which a session on the web ends.";
     session_hours = 72, "Hours after which a session on the web ends in any case.";

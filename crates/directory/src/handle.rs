@@ -8,7 +8,8 @@ use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret, S
 use kernel::{Batch, CommitInfo, Kernel};
 use store::{Read, Tx};
 
-use crate::credentials::{Hasher, ScramKeys};
+use crate::credentials::passkeys::Passkey;
+use crate::credentials::{self, Hasher, ScramKeys};
 use crate::edit::{Edit, Note};
 use crate::fields::Given;
 use crate::login::{self, Answer, Credentials, LoggedIn, Proof};
@@ -221,6 +222,46 @@ impl Directory {
             .await?;
         self.throttle.take_back(&attempt);
         Ok(logged_in)
+    }
+
+    /// Goes on with a login by a passkey whose signature the door found right; `credential` is what is kept of it
+    /// from now on.
+    ///
+    /// # Errors
+    /// `Forbidden` when the passkey is gone, or the door is closed to the account.
+    pub async fn login_passkey(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        passkey: Passkey,
+        credential: String,
+        door: Door,
+        address: IpAddr,
+    ) -> Result<LoggedIn> {
+        let network = Network::of(address);
+        let own = ctx.clone();
+        let (logged_in, _) =
+            self.read(move |tx| login::by_account(tx, &own, account, door, Some(network))).await?;
+        let now = ctx.now_ms();
+        self.kernel
+            .store()
+            .write(Vec::new(), move |tx: &mut Tx<'_>| {
+                login::take_passkey(tx, account, &passkey, &credential, network, now)
+            })
+            .await?;
+        Ok(logged_in)
+    }
+
+    /// Whether a password is the one that an account has.
+    ///
+    /// # Errors
+    /// Those of the database, and of hashing.
+    pub async fn has_password(&self, account: AccountId, password: &Secret) -> Result<bool> {
+        let hash = self.read(move |tx| credentials::hash_of(tx, account)).await?;
+        match hash {
+            Some(hash) => self.hasher.verify(password.clone(), Some(hash)).await,
+            None => Ok(false),
+        }
     }
 
     /// An account that proved itself already, at a door.

@@ -48,7 +48,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("../schema/by_sql.sql"),
     include_str!("../schema/scram.sql"),
     include_str!("../schema/postfix.sql"),
-    include_str!("../schema/login.sql")
+    include_str!("../schema/login.sql"),
+    include_str!("../schema/passkeys.sql")
 );
 
 /// The tables of the directory.
@@ -60,6 +61,7 @@ pub const PART: Part = Part {
         Migration { number: 2, name: "scram", text: include_str!("../schema/scram.sql") },
         Migration { number: 3, name: "postfix", text: include_str!("../schema/postfix.sql") },
         Migration { number: 4, name: "login", text: include_str!("../schema/login.sql") },
+        Migration { number: 5, name: "passkeys", text: include_str!("../schema/passkeys.sql") },
     ],
 };
 

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret};
 use store::{Read, Tx, params};
 
-use crate::credentials::{Hasher, ScramKeys, app, codes, scram};
+use crate::credentials::passkeys::Passkey;
+use crate::credentials::{Hasher, ScramKeys, app, codes, passkeys, scram};
 use crate::links;
 use crate::resolve;
 use crate::throttle::Network;
@@ -40,8 +41,15 @@ pub struct LoggedIn {
     pub address: String,
     /// Its password is good for nothing but setting a new one.
     pub must_change_password: bool,
-    /// It used an app password: it may not change credentials.
-    pub by_app_password: bool,
+    /// The app password that it used, if it used one: then it may not change credentials.
+    pub app_password: Option<i64>,
+}
+
+impl LoggedIn {
+    /// Whether it used an app password.
+    pub const fn by_app_password(&self) -> bool {
+        self.app_password.is_some()
+    }
 }
 
 /// The answer to a try.
@@ -81,7 +89,10 @@ const KNOWN: &str = "
     SELECT e.account_id, e.organisation_id, e.address,
            CASE WHEN e.state = 'active' AND o.state = 'active' AND d.state = 'active' THEN 1 ELSE 0 END,
            c.webmail, c.imap, c.pop3, c.submission, c.sieve, c.dav,
-           p.hash, coalesce(p.must_change, 0), p.changed_at, d.password_days, t.confirmed_at, n.last_seen_at,
+           p.hash, coalesce(p.must_change, 0), p.changed_at, d.password_days,
+           CASE WHEN t.confirmed_at IS NOT NULL
+                     OR EXISTS (SELECT 1 FROM passkey k WHERE k.account_id = e.account_id) THEN 1 ELSE 0 END,
+           n.last_seen_at,
            s.salt, s.iterations, s.stored_key, s.server_key
     FROM address a
     JOIN entry e ON e.account_id = a.account_id
@@ -142,7 +153,7 @@ pub(crate) fn look_up(
             },
             hash: row.opt_text(10)?,
             must_change: row.flag(11)? || expired,
-            second_factor: row.opt_int(14)?.is_some(),
+            second_factor: row.flag(14)?,
             network_seen_at: row.opt_int(15)?,
             app_password: None,
             scram: scram::of_row(row, 16)?,
@@ -294,7 +305,7 @@ pub(crate) async fn admit(
         },
         address: known.address,
         must_change_password: plain && known.must_change,
-        by_app_password: !plain,
+        app_password: by_app_password.map(|(id, _)| id),
     };
     Ok((Answer::LoggedIn(logged_in), after))
 }
@@ -314,6 +325,22 @@ pub(crate) fn take_code(
         return Err(Error::forbidden("code", "is wrong or was used before"));
     }
     note_network(tx, account, network, ctx.now_ms())
+}
+
+/// Notes that a passkey whose signature was right is used, and from where.
+///
+/// # Errors
+/// `Forbidden` about `credential` when it is gone meanwhile.
+pub(crate) fn take_passkey(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    passkey: &Passkey,
+    credential: &str,
+    network: Network,
+    now: i64,
+) -> Result<()> {
+    passkeys::used(tx, account, passkey, credential, now)?;
+    note_network(tx, account, Some(network), now)
 }
 
 fn note_network(tx: &mut Tx<'_>, account: AccountId, network: Option<Network>, now: i64) -> Result<()> {
@@ -411,7 +438,7 @@ pub(crate) fn by_account(
         },
         address: known.address,
         must_change_password: known.must_change,
-        by_app_password: false,
+        app_password: None,
     };
     Ok((logged_in, known.network_seen_at.is_some()))
 }

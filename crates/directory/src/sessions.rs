@@ -53,6 +53,8 @@ pub struct NewSession {
     /// Whether the client gets a token, which stands for the session in later requests; otherwise the session is
     /// bound to a connection.
     pub with_token: bool,
+    /// The app password that opens it: the session ends with it.
+    pub app_password: Option<i64>,
 }
 
 /// What a client holds: its session and, where it asked for one, the token.
@@ -114,6 +116,18 @@ pub fn open_as(tx: &mut Tx<'_>, ctx: &Ctx, id: SessionId, new: &NewSession) -> R
             now.saturating_add(new.lifetime_ms.max(0))
         ],
     )?;
+    if let Some(app_password) = new.app_password {
+        tx.later(
+            "INSERT INTO app_session (session_id, account_id, app_password_id) VALUES ($1, $2, $3)",
+            params![id, new.account, app_password],
+        )?;
+        // Rows of connections are written behind: the password may be gone by now.
+        tx.later(
+            "UPDATE session SET ended_at = $3 WHERE id = $1 AND NOT EXISTS
+                 (SELECT 1 FROM app_password p WHERE p.account_id = $2 AND p.id = $4)",
+            params![id, new.account, now, app_password],
+        )?;
+    }
     Ok(Opened { id, token })
 }
 
@@ -299,7 +313,12 @@ pub(crate) fn end_all_of(edit: &mut crate::edit::Edit<'_, '_>, account: AccountI
 /// Those of the database.
 pub fn forget(tx: &mut Tx<'_>, ended_before: i64, most: i64) -> Result<u64> {
     tx.execute(
-        "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        "DELETE FROM app_session WHERE session_id IN
+             (SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
+        params![ended_before, most],
+    )?;
+    tx.execute(
+        "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
         params![ended_before, most],
     )
 }

@@ -249,6 +249,8 @@ const UNMARKED: &[(&str, &str)] = &[
     ("recovery_code", "account_id"),
     ("password_scram", "account_id"),
     ("known_network", "account_id"),
+    ("passkey", "account_id"),
+    ("app_session", "account_id"),
     ("session", "account_id"),
 ];
 

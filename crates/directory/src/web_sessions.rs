@@ -51,6 +51,7 @@ pub fn open(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewWebSession) -> Result<Opened> {
             network_address: new.network_address.clone(),
             lifetime_ms: new.idle_ms.min(new.lasts_ms),
             with_token: true,
+            app_password: None,
         },
     )?;
     let now = ctx.now_ms();
@@ -111,6 +112,15 @@ pub fn take_ticket(tx: &mut Tx<'_>, id: &[u8], expires_at: i64) -> Result<bool> 
         params![id.to_vec(), expires_at],
     )?;
     Ok(taken == 1)
+}
+
+/// Whether a ticket was taken.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_taken(tx: &mut Read<'_>, id: &[u8]) -> Result<bool> {
+    let found = tx.query_opt("SELECT 1 FROM used_ticket WHERE id = $1", params![id.to_vec()], |_| Ok(()))?;
+    Ok(found.is_some())
 }
 
 /// Removes what ended before a time, in bounded steps; how many went.

@@ -141,6 +141,7 @@ mod tests {
         "message.fields",
         "message.trace",
         "one_time_code.secret",
+        "passkey.credential_id",
         "password_scram.salt",
         "password_scram.server_key",
         "password_scram.stored_key",

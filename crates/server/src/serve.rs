@@ -148,8 +148,13 @@ async fn listen(
     let mut tasks = JoinSet::new();
     let tls = certificates::open(config)?;
     let opening = Doors::new(config, &mail, &node.ctx, tls.clone());
-    let options =
-        httpd::auth::Options { key: key::derive(config)?, samples, ..httpd::auth::Options::default() };
+    let public = &config.http.public_url;
+    let options = httpd::auth::Options {
+        key: key::derive(config)?,
+        proxies: config.http.proxies.networks.clone(),
+        public_origin: (!public.is_empty()).then(|| public.clone()),
+        samples,
+    };
     let auth = Auth::new(opening.authenticator().clone(), options)?;
     let mut open = opening.open(&mut metrics, &mut tasks).await?;
     let outbound = outbound::start(config, &mail, &node.ctx).await?;

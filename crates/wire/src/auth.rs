@@ -174,6 +174,7 @@ impl Authenticator {
             network_address: caller.address.to_string(),
             lifetime_ms: 0,
             with_token: false,
+            app_password: logged_in.app_password,
         };
         let entry = self.book.begin(id, new, caller.interrupt.clone());
         Session {
@@ -181,7 +182,7 @@ impl Authenticator {
             account,
             organisation,
             address: logged_in.address,
-            by_app_password: logged_in.by_app_password,
+            by_app_password: logged_in.app_password.is_some(),
             _entry: entry,
         }
     }

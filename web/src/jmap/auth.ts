@@ -61,10 +61,12 @@ export async function passkeyAlone(remember: boolean): Promise<Step> {
   return passkey(begun.ticket, begun.passkey)
 }
 
-export async function newPasskey(label: string): Promise<void> {
+/** Makes a passkey; recovery codes come with the first second factor. */
+export async function newPasskey(label: string): Promise<string[]> {
   const begun = await ask<{ ticket: string; passkey: { publicKey: PublicKeyCredentialCreationOptionsJSON } }>('POST', '/auth/passkeys/begin', {})
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(begun.passkey.publicKey)
   const credential = (await navigator.credentials.create({ publicKey })) as PublicKeyCredential | null
   if (!credential) throw new Problem(0, 'invalid', 'credential', '', 0)
-  await ask('POST', '/auth/passkeys', { ticket: begun.ticket, label, credential: credential.toJSON() })
+  const made = await ask<{ recoveryCodes?: string[] }>('POST', '/auth/passkeys', { ticket: begun.ticket, label, credential: credential.toJSON() })
+  return made.recoveryCodes ?? []
 }

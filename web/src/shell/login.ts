@@ -19,6 +19,7 @@ export function sentence(error: unknown): string {
   if (error.status === 0 || error.status >= 500) return m.wrong_network()
   if (error.field === 'code') return m.wrong_code()
   if (error.field === 'newPassword') return m.wrong_new_password()
+  if (error.field === 'credential' || error.field === 'site') return m.wrong_passkey()
   if (error.field === 'ticket') return m.wrong_ticket()
   if (error.field === 'login' && error.detail.match(/lock|closed/i)) return m.wrong_closed()
   return m.wrong_login()

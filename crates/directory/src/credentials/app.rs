@@ -6,6 +6,9 @@ use store::{Read, Tx, params};
 use super::require;
 use crate::edit::{Edit, What};
 
+/// The doors that an app password can be made for.
+pub const DOORS: [Door; 6] = [Door::Jmap, Door::Imap, Door::Pop3, Door::Submission, Door::Sieve, Door::Dav];
+
 /// An app password as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppPassword {
@@ -78,7 +81,7 @@ pub fn create(
     Ok((last + 1, Secret::new(groups.join("-"))))
 }
 
-/// Removes an app password; connections that it opened end with their sessions.
+/// Removes an app password, and ends the sessions that it opened.
 ///
 /// # Errors
 /// `Forbidden`, `NotFound`.
@@ -93,6 +96,16 @@ pub fn remove(edit: &mut Edit<'_, '_>, account: AccountId, id: i64) -> Result<()
         )?
         .ok_or_else(|| Error::not_found("app password"))?;
     edit.execute("DELETE FROM app_password WHERE account_id = $1 AND id = $2", params![account, id])?;
+    let now = edit.now_ms();
+    edit.execute(
+        "UPDATE session SET ended_at = $3 WHERE ended_at IS NULL AND id IN
+             (SELECT session_id FROM app_session WHERE account_id = $1 AND app_password_id = $2)",
+        params![account, id, now],
+    )?;
+    edit.execute(
+        "DELETE FROM app_session WHERE account_id = $1 AND app_password_id = $2",
+        params![account, id],
+    )?;
     edit.note(
         entry.kind.name(),
         account.0,

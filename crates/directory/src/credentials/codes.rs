@@ -84,10 +84,13 @@ pub fn confirm(edit: &mut Edit<'_, '_>, code: &str) -> Result<Vec<Secret>> {
 /// Makes new recovery codes; those before are good no more.
 ///
 /// # Errors
-/// `Forbidden`, `NotFound`.
+/// `Forbidden`, `NotFound` without a second factor that they could replace.
 pub fn renew_recovery_codes(edit: &mut Edit<'_, '_>) -> Result<Vec<Secret>> {
     let (ctx, organisation) = (edit.ctx(), edit.organisation());
     let entry = require(edit, ctx, organisation, ctx.actor.account)?;
+    if !has_second_factor(edit, entry.account)? {
+        return Err(Error::not_found("second factor"));
+    }
     edit.note(
         entry.kind.name(),
         entry.account.0,
@@ -97,7 +100,7 @@ pub fn renew_recovery_codes(edit: &mut Edit<'_, '_>) -> Result<Vec<Secret>> {
     make_recovery_codes(edit, entry.account)
 }
 
-fn make_recovery_codes(edit: &mut Edit<'_, '_>, account: AccountId) -> Result<Vec<Secret>> {
+pub(super) fn make_recovery_codes(edit: &mut Edit<'_, '_>, account: AccountId) -> Result<Vec<Secret>> {
     edit.execute("DELETE FROM recovery_code WHERE account_id = $1", params![account])?;
     let mut made = Vec::with_capacity(RECOVERY_CODES);
     for _ in 0..RECOVERY_CODES {
@@ -120,7 +123,7 @@ fn recovery_hash(account: AccountId, code: &str) -> [u8; 32] {
         .into()
 }
 
-/// Removes the second factor: one's own, or another's with the right `account.password`.
+/// Removes one-time codes: one's own, or another's with the right `account.password`.
 ///
 /// # Errors
 /// `Forbidden`, `NotFound`.
@@ -131,7 +134,7 @@ pub fn remove(edit: &mut Edit<'_, '_>, account: AccountId) -> Result<()> {
     if removed == 0 {
         return Err(Error::not_found("one-time code"));
     }
-    edit.execute("DELETE FROM recovery_code WHERE account_id = $1", params![account])?;
+    remove_recovery_codes_with_the_last(edit, account)?;
     edit.note(
         entry.kind.name(),
         account.0,
@@ -141,7 +144,50 @@ pub fn remove(edit: &mut Edit<'_, '_>, account: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// Whether a second factor is in force, and how many recovery codes are left.
+/// Recovery codes replace a second factor: without one there is nothing to replace.
+pub(super) fn remove_recovery_codes_with_the_last(edit: &mut Edit<'_, '_>, account: AccountId) -> Result<()> {
+    if !has_second_factor(edit, account)? {
+        edit.execute("DELETE FROM recovery_code WHERE account_id = $1", params![account])?;
+    }
+    Ok(())
+}
+
+/// Whether a login of an account needs more than its password.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_second_factor(tx: &mut Read<'_>, account: AccountId) -> Result<bool> {
+    tx.query_one(
+        "SELECT (SELECT count(*) FROM one_time_code WHERE account_id = $1 AND confirmed_at IS NOT NULL)
+                + (SELECT count(*) FROM passkey WHERE account_id = $1)",
+        params![account],
+        |row| Ok(row.int(0)? > 0),
+    )
+}
+
+/// Whether an account can be asked for a one-time code.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_in_force(tx: &mut Read<'_>, account: AccountId) -> Result<bool> {
+    tx.query_one(
+        "SELECT count(*) FROM one_time_code WHERE account_id = $1 AND confirmed_at IS NOT NULL",
+        params![account],
+        |row| Ok(row.int(0)? > 0),
+    )
+}
+
+/// Whether an account has one-time codes, in force or only begun.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_begun(tx: &mut Read<'_>, account: AccountId) -> Result<bool> {
+    let found =
+        tx.query_opt("SELECT 1 FROM one_time_code WHERE account_id = $1", params![account], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
+/// Whether one-time codes are in force, and how many recovery codes are left.
 ///
 /// # Errors
 /// `Forbidden`, `NotFound`.
@@ -167,8 +213,9 @@ pub(crate) fn take(tx: &mut Tx<'_>, account: AccountId, code: &str, now_ms: i64)
         params![account],
         |row| Ok((row.bytes(0)?, row.int(1)?)),
     )?;
-    let Some((secret, last_step)) = found else { return Ok(false) };
-    if let Some(step) = step_of(&secret, code, now_ms, last_step)? {
+    if let Some((secret, last_step)) = found
+        && let Some(step) = step_of(&secret, code, now_ms, last_step)?
+    {
         let taken = tx.execute(
             "UPDATE one_time_code SET last_step = $2 WHERE account_id = $1 AND last_step < $2",
             params![account, step],

@@ -4,6 +4,7 @@ pub mod app;
 pub mod codes;
 mod hashing;
 mod legacy;
+pub mod passkeys;
 pub(crate) mod scram;
 mod verified;
 
@@ -114,6 +115,11 @@ pub(crate) fn store_password(
         // A hash that was taken over: what there was is void beside it.
         None => Ok(()),
     }
+}
+
+/// The stored hash of an account's password, if it has one.
+pub(crate) fn hash_of(tx: &mut Read<'_>, account: AccountId) -> Result<Option<String>> {
+    tx.query_opt("SELECT hash FROM password WHERE account_id = $1", params![account], |row| row.text(0))
 }
 
 /// The right to see or remove the credentials of an account: its owner's, or `account.password`.

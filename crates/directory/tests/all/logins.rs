@@ -223,7 +223,7 @@ fn app_passwords_open_their_doors_until_they_end() {
             .unwrap();
         assert!(secret.expose().len() >= 26, "{} characters", secret.expose().len());
         let found = login(&world, "ada", secret.expose(), Door::Imap).await.unwrap();
-        assert!(found.by_app_password);
+        assert!(found.by_app_password());
         let spaced = secret.expose().replace('-', " ");
         login(&world, "ada", &spaced, Door::Submission).await.unwrap();
         assert!(
@@ -326,6 +326,7 @@ fn b40_sessions_are_listed_and_ended_one_by_one_or_all() {
                     network_address: "192.0.2.1".to_owned(),
                     lifetime_ms: DAY_MS,
                     with_token: true,
+                    app_password: None,
                 };
                 store.write([], move |tx| sessions::open(tx, &ctx, &new)).await.unwrap()
             }
@@ -388,6 +389,7 @@ fn b40_the_oldest_session_ends_when_there_are_too_many() {
                 network_address: String::new(),
                 lifetime_ms: DAY_MS,
                 with_token: false,
+                app_password: None,
             };
             let own = ctx.clone();
             ids.push(

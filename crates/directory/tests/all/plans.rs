@@ -151,6 +151,7 @@ async fn logins(world: &World) {
                 network_address: String::new(),
                 lifetime_ms: 1_000,
                 with_token: true,
+                app_password: None,
             };
             let opened = sessions::open(tx, &ctx, &new)?;
             sessions::by_token(tx, &ctx, opened.token.as_ref().unwrap().expose())?;

@@ -11,28 +11,30 @@ use directory::roles::{self, Verb};
 use directory::{Edit, aliases, entries, organisations, people, sessions, web_sessions};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use webauthn_rs::prelude::PublicKeyCredential;
 
 use super::caller::Caller;
+use super::passkeys;
 use super::steps::{Visitor, done, failed, policy};
 use super::{Json, about, show};
 
 /// Credentials are changed only so long after a proof.
 const PROOF_MS: i64 = 10 * 60_000;
 
-fn answered(told: Result<Value>) -> Response {
+pub(super) fn answered(told: Result<Value>) -> Response {
     told.map_or_else(failed, |told| show(&told))
 }
 
-fn finished(told: Result<()>) -> Response {
+pub(super) fn finished(told: Result<()>) -> Response {
     told.map_or_else(failed, |()| done())
 }
 
 /// A number of an address.
-fn number(text: &str) -> Result<i64> {
+pub(super) fn number(text: &str) -> Result<i64> {
     text.parse().map_err(|_| Error::not_found("id"))
 }
 
-async fn edit<T: Send + 'static>(
+pub(super) async fn edit<T: Send + 'static>(
     caller: &Caller,
     run: impl Fn(&mut Edit<'_, '_>) -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -62,7 +64,7 @@ pub(super) async fn session(caller: &Caller) -> Result<Value> {
                     rights.push(json!({ "verb": verb.name(), "scope": allowed.scope.columns().0 }));
                 }
             }
-            let (second_factor, _) = codes::state(tx, &ctx, organisation, account)?;
+            let second_factor = codes::has_second_factor(tx, account)?;
             Ok((entry, language, addresses, name, rights, second_factor))
         })
         .await?;
@@ -140,6 +142,8 @@ pub(super) async fn end_all(caller: Caller, Json(which): Json<Which>) -> Respons
     let but = which.others.then(|| caller.session());
     let store = caller.auth().directory().kernel().store();
     let ended = async {
+        // Connections that have no row yet would not be ended.
+        caller.auth().authenticator().settle().await?;
         let ended = store
             .write(Vec::new(), move |tx| sessions::end_all(tx, &ctx, organisation, account, but))
             .await?;
@@ -170,7 +174,13 @@ pub(super) async fn set_password(
     let change = async {
         let new = Secret::new(sent.new_password);
         credentials::check_password(caller.ctx(), &new).map_err(|error| about("newPassword", &error))?;
+        let is_same = new.expose() == sent.password;
         check(&caller, Secret::new(sent.password)).await?;
+        if is_same {
+            return Err(super::steps::not_new());
+        }
+        // Connections that have no row yet would not be ended.
+        caller.auth().authenticator().settle().await?;
         let directory = caller.auth().directory();
         let hashed = directory.hasher().hash(new, &caller.ctx().random).await?;
         edit(&caller, move |edit| credentials::set_own_password(edit, &hashed)).await?;
@@ -190,7 +200,7 @@ async fn check(caller: &Caller, password: Secret) -> Result<()> {
         network_address: Some(caller.network_address()),
     };
     match caller.auth().directory().login(caller.auth().ctx(), credentials).await {
-        Ok(Answer::LoggedIn(logged_in)) if logged_in.by_app_password => {
+        Ok(Answer::LoggedIn(logged_in)) if logged_in.by_app_password() => {
             Err(Error::forbidden("password", "is an app password: show the account's own"))
         }
         Ok(_) => Ok(()),
@@ -205,19 +215,30 @@ async fn check(caller: &Caller, password: Secret) -> Result<()> {
 pub(super) struct Proof {
     password: Option<String>,
     code: Option<String>,
+    /// Asks for the options of a passkey.
+    #[serde(default)]
+    passkey: bool,
+    ticket: Option<String>,
+    credential: Option<PublicKeyCredential>,
 }
 
 /// `POST /auth/confirm`
-pub(super) async fn confirm(caller: Caller, Json(sent): Json<Proof>) -> Response {
+pub(super) async fn confirm(visitor: Visitor, caller: Caller, Json(sent): Json<Proof>) -> Response {
+    if sent.passkey {
+        return answered(passkeys::begin_proof(&visitor, &caller).await);
+    }
     let prove = async {
-        match (sent.password, sent.code) {
-            (Some(password), None) => check(&caller, Secret::new(password)).await?,
-            (None, Some(code)) => {
+        match (sent.password, sent.code, sent.ticket.zip(sent.credential)) {
+            (Some(password), None, None) => check(&caller, Secret::new(password)).await?,
+            (None, None, Some((ticket, credential))) => {
+                passkeys::prove(&visitor, &caller, &ticket, &credential).await?;
+            }
+            (None, Some(code), None) => {
                 let (auth, address) = (caller.auth(), caller.network_address());
                 let code = Secret::new(code);
                 auth.directory().login_code(auth.ctx(), caller.account(), &code, Door::Jmap, address).await?;
             }
-            _ => return Err(Error::invalid("password", "or `code` is needed, one of them")),
+            _ => return Err(Error::invalid("password", "or `code`, or `passkey` is needed, one of them")),
         }
         let (ctx, session) = (caller.ctx().clone(), caller.session());
         let store = caller.auth().directory().kernel().store();
@@ -227,7 +248,7 @@ pub(super) async fn confirm(caller: Caller, Json(sent): Json<Proof>) -> Response
 }
 
 /// Credentials are changed in a session whose owner proved lately who it is, never by a password of an app.
-fn require_proof(caller: &Caller) -> Result<()> {
+pub(super) fn require_proof(caller: &Caller) -> Result<()> {
     let web = caller.web().ok_or_else(|| Error::forbidden("confirm", "is needed: log in on the web"))?;
     web_sessions::require_proof(caller.ctx(), web, PROOF_MS)
 }
@@ -316,14 +337,11 @@ pub(super) struct NewAppPassword {
     expires_at: Option<i64>,
 }
 
-/// The doors that an app password can be made for.
-const DOORS: [Door; 6] = [Door::Jmap, Door::Imap, Door::Pop3, Door::Submission, Door::Sieve, Door::Dav];
-
 /// `POST /auth/app-passwords`
 pub(super) async fn make_app_password(caller: Caller, Json(sent): Json<NewAppPassword>) -> Response {
     let make = async {
         require_proof(&caller)?;
-        let named = |name: &String| DOORS.into_iter().find(|door| door.name() == name);
+        let named = |name: &String| app::DOORS.into_iter().find(|door| door.name() == name);
         let doors: Option<Vec<Door>> = sent.doors.iter().map(named).collect();
         let doors = doors.ok_or_else(|| Error::invalid("doors", "names a door that there is not"))?;
         let account = caller.account();
@@ -343,7 +361,8 @@ pub(super) async fn remove_app_password(caller: Caller, Path(id): Path<String>) 
     let remove = async {
         require_proof(&caller)?;
         let (account, id) = (caller.account(), number(&id)?);
-        edit(&caller, move |edit| app::remove(edit, account, id)).await
+        edit(&caller, move |edit| app::remove(edit, account, id)).await?;
+        caller.auth().authenticator().settle().await
     };
     finished(remove.await)
 }

@@ -207,7 +207,7 @@ async fn basic(auth: Auth, parts: &Parts, name: &str, password: Secret) -> Resul
     let network_address = caller.address;
     let logged_in = auth.authenticator().check(&caller, name, password).await?;
     let address = logged_in.address.clone();
-    let way = if logged_in.by_app_password { Way::AppPassword } else { Way::Password };
+    let way = if logged_in.by_app_password() { Way::AppPassword } else { Way::Password };
     let actor = logged_in.actor.clone();
     let session = auth.programs().session(auth.authenticator(), &caller, logged_in);
     let ctx = auth.ctx().with_actor(actor, Door::Jmap, session.ctx.session);

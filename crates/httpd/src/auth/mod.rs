@@ -10,6 +10,7 @@
 mod account;
 mod caller;
 mod cookies;
+mod passkeys;
 mod place;
 mod programs;
 mod steps;
@@ -118,6 +119,8 @@ impl Auth {
             .route("/auth/login", post(steps::login))
             .route("/auth/login/code", post(steps::code))
             .route("/auth/login/password", post(steps::new_password))
+            .route("/auth/login/passkey", post(passkeys::login))
+            .route("/auth/login/passkey/begin", post(passkeys::begin_alone))
             .route("/auth/logout", post(steps::logout))
             .route("/auth/session", get(account::who))
             .route("/auth/sessions", get(account::list))
@@ -129,6 +132,9 @@ impl Auth {
             .route("/auth/totp/begin", post(account::begin_totp))
             .route("/auth/totp/confirm", post(account::confirm_totp))
             .route("/auth/totp/recovery", post(account::renew_recovery))
+            .route("/auth/passkeys", get(passkeys::list).post(passkeys::make))
+            .route("/auth/passkeys/begin", post(passkeys::begin))
+            .route("/auth/passkeys/{id}", delete(passkeys::remove).patch(passkeys::rename))
             .route("/auth/app-passwords", get(account::app_passwords).post(account::make_app_password))
             .route("/auth/app-passwords/{id}", delete(account::remove_app_password));
         Mount { body_bytes: Some(MOST_BYTES), ..Mount::new("auth", router) }

@@ -1,4 +1,4 @@
-//! Sessions of programs that send name and password with every request: one for each account and network, so that a
+//! Sessions of programs that send name and password with every request: one for each account, app password and network, so that a
 //! hundred requests a second are one line in the list of sessions, and can be ended there.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use wire::auth::{self, Authenticator, Session};
 /// A program that was silent for so long has ended its session.
 const IDLE_MS: i64 = 15 * 60_000;
 
-type Key = (AccountId, bool, Network);
+type Key = (AccountId, Option<i64>, Network);
 
 struct Open {
     session: Arc<Session>,
@@ -39,7 +39,7 @@ impl Programs {
         caller: &auth::Caller,
         logged_in: LoggedIn,
     ) -> Arc<Session> {
-        let key = (logged_in.actor.account, logged_in.by_app_password, Network::of(caller.address));
+        let key = (logged_in.actor.account, logged_in.app_password, Network::of(caller.address));
         let now = authenticator.ctx().now_ms();
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = sessions.open.get_mut(&key)

@@ -6,22 +6,25 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base::{AccountId, Ctx, Door, Error, Meaning, Result, Secret, SessionId};
-use directory::credentials;
+use directory::credentials::{self, codes};
 use directory::login::{Answer, Credentials, LoggedIn};
 use directory::web_sessions::{self, NewWebSession};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use webauthn_rs::prelude::PasskeyAuthentication;
 
 use super::caller::{Caller, Way, client, refusal};
 use super::cookies::Cookie;
+use super::passkeys::Site;
 use super::place::{Place, is_safe};
+use super::tickets::Ticket;
 use super::{Auth, Json, about, show};
 use crate::problem::Problem;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// How long the next step of a login may take.
-const TICKET_MS: i64 = 5 * MINUTE_MS;
+pub(super) const TICKET_MS: i64 = 5 * MINUTE_MS;
 
 /// Someone who is not logged in yet, on a page of our own.
 pub(super) struct Visitor {
@@ -61,9 +64,12 @@ pub(super) struct Wish {
 
 /// What a ticket between two steps remembers.
 #[derive(Debug, Serialize, Deserialize)]
-struct Waiting {
+pub(super) struct Waiting {
     account: i64,
     wish: Wish,
+    /// What was asked of a passkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) passkey: Option<PasskeyAuthentication>,
 }
 
 const FOR_CODE: &str = "code";
@@ -91,14 +97,13 @@ pub(super) struct ByNewPassword {
 }
 
 /// `GET /auth/methods`
-pub(super) async fn methods(Extension(auth): Extension<Auth>) -> Response {
-    let mut answer =
-        json!({ "password": true, "passkey": false, "providers": [], "policy": policy(auth.ctx()) });
-    let samples = &auth.options().samples;
-    if !samples.is_empty()
-        && let Some(fields) = answer.as_object_mut()
-    {
-        fields.insert("samples".to_owned(), json!(samples));
+pub(super) async fn methods(visitor: Visitor) -> Response {
+    let passkey = Site::of(&visitor.place).is_ok();
+    let policy = policy(visitor.auth.ctx());
+    let mut answer = json!({ "password": true, "passkey": passkey, "providers": [], "policy": policy });
+    let samples = &visitor.auth.options().samples;
+    if !samples.is_empty() {
+        put(&mut answer, "samples", json!(samples));
     }
     show(&answer)
 }
@@ -124,6 +129,11 @@ pub(super) async fn new_password(visitor: Visitor, Json(sent): Json<ByNewPasswor
     visitor.by_new_password(sent).await.unwrap_or_else(failed)
 }
 
+/// The refusal of a new password that is the old one.
+pub(super) fn not_new() -> Error {
+    Error::invalid("newPassword", "is the present one; choose another")
+}
+
 /// A step that failed: a wrong password is no missing login, so it is no 401.
 pub(super) fn failed(error: Error) -> Response {
     let is_limit = error.meaning() == Meaning::Limit;
@@ -145,41 +155,80 @@ impl Visitor {
             network_address: Some(self.place.address),
         };
         match self.auth.directory().login(ctx, credentials).await? {
-            Answer::LoggedIn(logged_in) if logged_in.by_app_password => {
+            Answer::LoggedIn(logged_in) if logged_in.by_app_password() => {
                 Err(Error::forbidden("login", "needs the account's own password here"))
             }
             Answer::LoggedIn(logged_in) => self.proven(logged_in, sent.wish).await,
-            Answer::NeedsCode(account) => {
-                let ticket = self.ticket(FOR_CODE, account, sent.wish)?;
-                Ok(show(&json!({ "step": "secondFactor", "ticket": ticket.expose(),
-                                 "methods": ["totp", "recoveryCode"] })))
-            }
+            Answer::NeedsCode(account) => self.second_factor(account, sent.wish).await,
         }
     }
 
-    fn ticket(&self, kind: &str, account: AccountId, wish: Wish) -> Result<Secret> {
-        let waiting = Waiting { account: account.0, wish };
+    /// Asks for the second factor, in all ways that the account has.
+    async fn second_factor(&self, account: AccountId, wish: Wish) -> Result<Response> {
+        let asked = match Site::of(&self.place) {
+            Ok(site) => site.ask(&self.auth, account).await?,
+            Err(_) => None,
+        };
+        let has_totp = self.auth.directory().read(move |tx| codes::is_in_force(tx, account)).await?;
+        let mut methods = vec!["recoveryCode"];
+        if has_totp {
+            methods.insert(0, "totp");
+        }
+        let mut told = json!({ "step": "secondFactor" });
+        let mut state = None;
+        if let Some((options, asked)) = asked {
+            methods.push("passkey");
+            put(&mut told, "passkey", options);
+            state = Some(asked);
+        }
+        let ticket = self.ticket(FOR_CODE, Waiting { account: account.0, wish, passkey: state })?;
+        put(&mut told, "ticket", ticket.expose().into());
+        put(&mut told, "methods", methods.into());
+        Ok(show(&told))
+    }
+
+    /// What a ticket of the second step remembers.
+    pub(super) fn second_step(&self, ticket: &str) -> Result<(Ticket<Waiting>, AccountId, Wish)> {
+        let ticket = self.auth.tickets().open::<Waiting>(self.auth.ctx(), FOR_CODE, ticket)?;
+        let (account, wish) = (AccountId(ticket.body.account), ticket.body.wish);
+        Ok((ticket, account, wish))
+    }
+
+    pub(super) fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn ticket(&self, kind: &str, waiting: Waiting) -> Result<Secret> {
         self.auth.tickets().seal(self.auth.ctx(), kind, TICKET_MS, waiting)
     }
 
     async fn by_code(&self, sent: ByCode) -> Result<Response> {
         let (ctx, directory) = (self.auth.ctx(), self.auth.directory());
-        let ticket = self.auth.tickets().open::<Waiting>(ctx, FOR_CODE, &sent.ticket)?;
-        let account = AccountId(ticket.body.account);
+        let (ticket, account, wish) = self.second_step(&sent.ticket)?;
         let code = Secret::new(sent.code);
         let logged_in = directory.login_code(ctx, account, &code, Door::Jmap, self.place.address).await?;
         ticket.take(directory).await?;
-        self.proven(logged_in, ticket.body.wish).await
+        self.proven(logged_in, wish).await
     }
 
     async fn by_new_password(&self, sent: ByNewPassword) -> Result<Response> {
         let (ctx, directory) = (self.auth.ctx(), self.auth.directory());
         let ticket = self.auth.tickets().open::<Waiting>(ctx, FOR_PASSWORD, &sent.ticket)?;
+        // A used one would tell whoever found it whether a guess is the password of today.
+        ticket.require_new(directory).await?;
         let password = Secret::new(sent.new_password);
         credentials::check_password(ctx, &password).map_err(|error| about("newPassword", &error))?;
         let account = AccountId(ticket.body.account);
         let logged_in = directory.login_account(ctx, account, Door::Jmap).await?;
+        if directory.has_password(account, &password).await? {
+            return Err(not_new());
+        }
         ticket.take(directory).await?;
+        self.auth.authenticator().settle().await?;
         let hashed = directory.hasher().hash(password, &ctx.random).await?;
         let own = ctx.with_actor(logged_in.actor.clone(), Door::Jmap, SessionId(0));
         let organisation = logged_in.actor.organisation;
@@ -196,9 +245,10 @@ impl Visitor {
     }
 
     /// What follows when someone proved who it is: a session, or a new password first.
-    async fn proven(&self, logged_in: LoggedIn, wish: Wish) -> Result<Response> {
+    pub(super) async fn proven(&self, logged_in: LoggedIn, wish: Wish) -> Result<Response> {
         if logged_in.must_change_password {
-            let ticket = self.ticket(FOR_PASSWORD, logged_in.actor.account, wish)?;
+            let waiting = Waiting { account: logged_in.actor.account.0, wish, passkey: None };
+            let ticket = self.ticket(FOR_PASSWORD, waiting)?;
             let policy = policy(self.auth.ctx());
             return Ok(show(&json!({ "step": "newPassword", "ticket": ticket.expose(), "policy": policy })));
         }
@@ -241,9 +291,7 @@ impl Visitor {
         let caller = Caller::by_token(self.auth.clone(), &token, way(wish)).await?;
         let mut told = json!({ "step": "done", "session": super::account::session(&caller).await? });
         if wish.token {
-            if let Some(members) = told.as_object_mut() {
-                members.insert("token".to_owned(), token.expose().into());
-            }
+            put(&mut told, "token", token.expose().into());
             return Ok(show(&told));
         }
         let mut answer = show(&told);
@@ -252,6 +300,12 @@ impl Visitor {
             answer.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(answer)
+    }
+}
+
+fn put(told: &mut Value, name: &str, value: Value) {
+    if let Some(members) = told.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
 }
 

@@ -88,6 +88,16 @@ impl Tickets {
 }
 
 impl<T> Ticket<T> {
+    /// Refuses a ticket that was taken, before anything is answered to whoever holds it.
+    ///
+    /// # Errors
+    /// `Forbidden` about `ticket` when it was taken before.
+    pub(super) async fn require_new(&self, directory: &Directory) -> Result<()> {
+        let id = self.id;
+        let taken = directory.read(move |tx| web_sessions::is_taken(tx, &id)).await?;
+        if taken { Err(void()) } else { Ok(()) }
+    }
+
     /// Takes the ticket.
     ///
     /// # Errors

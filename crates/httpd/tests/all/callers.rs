@@ -15,6 +15,7 @@ async fn token(world: &World, lifetime_ms: i64) -> (base::SessionId, String) {
         network_address: "192.0.2.1".to_owned(),
         lifetime_ms,
         with_token: true,
+        app_password: None,
     };
     let ctx = world.ctx();
     let opened = world.engine.store.write([], move |tx| sessions::open(tx, &ctx, &new)).await.unwrap();

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::world::{Client, PASSWORD, World, both, one_time_code};
 
-async fn logged_in(world: &World) -> Client {
+pub async fn logged_in(world: &World) -> Client {
     let mut browser = world.client();
     let answer =
         browser.post("/auth/login", &json!({ "name": "ada@acme.example", "password": PASSWORD })).await;

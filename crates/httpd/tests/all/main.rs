@@ -8,7 +8,9 @@
     reason = "a test ends at its first surprise"
 )]
 
+mod accounts;
 mod callers;
 mod frame;
+mod hostile;
 mod logins;
 mod world;

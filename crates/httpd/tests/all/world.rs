@@ -21,6 +21,7 @@ use kernel::{ChainKey, Kernel};
 use testkit::engines::Engine;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use wire::Networks;
 use wire::auth::Authenticator;
 
 pub const PASSWORD: &str = "secret word";
@@ -40,6 +41,19 @@ pub fn both<S: Future<Output = ()>>(story: impl Fn(World) -> S) {
     testkit::engines::both(&[kernel::PART, directory::PART], Some(kernel::on_lock), |engine| async move {
         story(World::over(engine).await).await;
     });
+}
+
+/// The same on the embedded engine only: for what does not depend on it.
+pub fn embedded<S: Future<Output = ()>>(story: impl Fn(World) -> S) {
+    let story = &story;
+    testkit::engines::on(
+        store::sql::Dialect::Sqlite,
+        &[kernel::PART, directory::PART],
+        Some(kernel::on_lock),
+        |engine| async move {
+            story(World::over(engine).await).await;
+        },
+    );
 }
 
 /// Routes as a door has them.
@@ -73,7 +87,12 @@ impl World {
             })
             .await
             .unwrap();
-        let options = httpd::auth::Options { key: [3; 32], ..httpd::auth::Options::default() };
+        // The tests are balancers: they say where a request comes from.
+        let options = httpd::auth::Options {
+            key: [3; 32],
+            proxies: Networks::loopback(),
+            ..httpd::auth::Options::default()
+        };
         let auth = Auth::new(Authenticator::new(directory.clone(), ctx, None), options).unwrap();
         let (address, stop) = listen(&auth).await;
         Self { engine, directory, acme, ada, auth, address, stop }
@@ -130,7 +149,7 @@ async fn listen(auth: &Auth) -> (SocketAddr, Stop) {
 /// A browser or a program.
 #[derive(Clone)]
 pub struct Client {
-    address: SocketAddr,
+    pub address: SocketAddr,
     pub cookies: BTreeMap<String, String>,
     pub headers: Vec<(String, String)>,
 }

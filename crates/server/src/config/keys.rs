@@ -181,6 +181,8 @@ keys! {
     http: HttpKeys = "http", "The HTTP door: health, metrics and what other doors mount on it." {
         listen: SocketAddr = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080), any, "The address that HTTP is served on.";
         tls_listen: Listens = Listens::default(), any, "Addresses with TLS, such as `0.0.0.0:443`. Empty: closed.";
+        public_url: String = String::new(), origin, "What browsers have in their address line, such as `https://mail.example.org`: needed behind a balancer that ends TLS. Empty: what a request says.";
+        proxies: Nets = Nets::default(), any, "Balancers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, or, where there is no `X-Forwarded-For`, their `Forwarded` (RFC 7239).";
         header_bytes: u64 = 32_768, within(8_192..=1_048_576), "Bytes of the request line and all headers together. Larger ones are refused with 431.";
         header_seconds: u64 = 30, within(1..=3_600), "Seconds that a client may take to send its headers, and that an idle connection is kept.";
         request_seconds: u64 = 60, within(1..=86_400), "Seconds until an answer must begin, the body of the request included; then the request is given up with 503.";
@@ -266,6 +268,18 @@ fn within(range: std::ops::RangeInclusive<u64>) -> impl Fn(&u64) -> Result<(), S
         } else {
             Err(format!("is {value}; write a number from {} to {}", range.start(), range.end()))
         }
+    }
+}
+
+fn origin(text: &String) -> Result<(), String> {
+    let wrong =
+        || format!("{text:?} is no origin; write scheme and host only, such as https://mail.example.org");
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+    match host {
+        _ if text.is_empty() => Ok(()),
+        Some(host) if !host.is_empty() && host.bytes().all(is_plain) => Ok(()),
+        _ => Err(wrong()),
     }
 }
 

@@ -177,6 +177,7 @@ fn p03_a_token_of_a_session_lets_in_until_the_session_ends() {
             network_address: "192.0.2.9".to_owned(),
             lifetime_ms: 3_600_000,
             with_token: true,
+            app_password: None,
         };
         let own = ctx.clone();
         let opened = world.engine.store.write([], move |tx| sessions::open(tx, &own, &new)).await.unwrap();

@@ -2,6 +2,7 @@
 //! resources, classes of service and units. They call the functions that the doors call.
 
 pub mod class;
+pub mod credential;
 pub mod domain;
 pub mod entry;
 mod fields;

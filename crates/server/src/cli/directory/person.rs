@@ -14,7 +14,7 @@ use serde_json::json;
 use super::super::Session;
 use super::super::output::{Cell, Column};
 use super::entry::{self, New};
-use super::{Desk, fields, group};
+use super::{Desk, credential, fields, group};
 use crate::failure::Failure;
 
 /// What to do with people.
@@ -65,6 +65,8 @@ pub enum Command {
         dry_run: bool,
     },
     #[command(flatten)]
+    Credential(credential::Command),
+    #[command(flatten)]
     Entry(entry::Command),
 }
 
@@ -83,6 +85,7 @@ pub enum PasswordFrom {
 pub fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Entry(command) => entry::run(session, Kind::Person, command),
+        Command::Credential(command) => credential::run(session, command),
         command => session.at_desk(async |desk| at(desk, command).await),
     }
 }
@@ -126,7 +129,7 @@ async fn at(desk: &Desk<'_>, command: Command) -> Result<(), Failure> {
             )
         }
         Command::Import { file, dry_run } => import(desk, organisation, &file, dry_run).await,
-        Command::Entry(_) => Ok(()),
+        Command::Entry(_) | Command::Credential(_) => Ok(()),
     }
 }
 
