@@ -35,7 +35,11 @@ const ask = (path, method = 'GET', body) =>
     [path, method, body],
   )
 
-const isIn = () => page.waitForURL(/\/mail/)
+/** The server knows the browser, and the page shows mail. */
+async function isIn() {
+  await page.waitForFunction(async () => (await fetch('/auth/session')).ok, undefined, { polling: 200 })
+  await page.locator('input[name=username]').waitFor({ state: 'detached' })
+}
 async function out() {
   assert.equal((await ask('/auth/logout', 'POST', {})).status, 200)
   assert.equal((await ask('/auth/session')).status, 401)

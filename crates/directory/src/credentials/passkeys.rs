@@ -1,4 +1,4 @@
-//! Passkeys: what is kept of them. The door that speaks WebAuthn makes and checks them; here they are rows.
+//! Passkeys: what is kept of them. The door that speaks Web Authentication makes and checks them; here they are rows.
 //!
 //! A passkey is a second factor beside the password, and stands for both where its authenticator verified its owner.
 
