@@ -306,7 +306,7 @@ pub(super) async fn make(visitor: Visitor, caller: Caller, Json(sent): Json<Made
             .map_err(|_| Error::invalid("credential", "is no passkey of this site"))?;
         ticket.take(auth.directory()).await?;
         let new = NewPasskey {
-            credential_id: key.cred_id().as_ref().to_vec(),
+            credential_id: key.cred_id().clone(),
             site: site.host,
             label: sent.label,
             credential: written(&key)?,

@@ -85,7 +85,7 @@ const NAMES: &[&str] = &[
 fn body(random: &Random) -> String {
     let mut members = Vec::new();
     for name in NAMES {
-        if random.u64() % 3 > 0 {
+        if !random.u64().is_multiple_of(3) {
             let value = serde_json::Value::from(nasty(random));
             members.push(match random.u64() % 6 {
                 0 => format!("\"{name}\":[{value}]"),
@@ -111,7 +111,7 @@ fn request(random: &Random, (method, path): (&str, &str), cookie: &str, csrf: &s
         path.push_str(if plain.is_empty() { "0" } else { &plain });
     }
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: mail.acme.example\r\n");
-    if random.u64() % 4 == 0 {
+    if random.u64().is_multiple_of(4) {
         let _ = write!(text, "cookie: {cookie}\r\nx-beffroi-csrf: {csrf}\r\n");
     }
     match random.u64() % 12 {
@@ -123,7 +123,7 @@ fn request(random: &Random, (method, path): (&str, &str), cookie: &str, csrf: &s
         _ => {}
     }
     let body = if method == "GET" { String::new() } else { body(random) };
-    let kind = if random.u64() % 10 == 0 { "text/plain" } else { "application/json" };
+    let kind = if random.u64().is_multiple_of(10) { "text/plain" } else { "application/json" };
     let _ = write!(text, "content-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     text
 }
