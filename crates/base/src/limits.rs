@@ -83,6 +83,9 @@ limits! {
     remembered_session_days = 30, "Days after which a session on the web ends whose owner asked to be remembered.";
     password_bytes = 1_024, "Bytes of a password. Longer ones are refused before any hashing.";
     password_least_characters = 8, "Characters that a new password has at least. Those that exist stay good.";
+    image_bytes = 10_485_760, "Bytes of a remote image of a message that is fetched for its reader.";
+    image_seconds = 10, "Seconds until a remote image is given up.";
+    image_cache_bytes = 67_108_864, "Bytes of remote images that a node keeps in memory.";
     login_failures_per_account = 20, "Wrong passwords for one account in a window from addresses where it never logged in before it has to wait.";
     login_failures_per_address = 100, "Wrong passwords from one network address (IPv6: /64) in a window before it has to wait.";
     login_window_seconds = 900, "The window of the two limits above, in seconds.";

@@ -153,6 +153,7 @@ async fn listen(
         key: key::derive(config)?,
         proxies: config.http.proxies.networks.clone(),
         public_origin: (!public.is_empty()).then(|| public.clone()),
+        image_networks: config.http.image_networks.networks.clone(),
         samples,
     };
     let auth = Auth::new(opening.authenticator().clone(), options)?;

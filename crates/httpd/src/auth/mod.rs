@@ -10,6 +10,8 @@
 mod account;
 mod caller;
 mod cookies;
+mod images;
+mod outside;
 mod passkeys;
 mod place;
 mod programs;
@@ -33,6 +35,7 @@ use wire::auth::Authenticator;
 use crate::problem::Problem;
 use crate::site::Mount;
 pub use caller::{Caller, Way};
+use images::Images;
 use programs::Programs;
 use tickets::Tickets;
 
@@ -48,6 +51,8 @@ pub struct Options {
     pub proxies: Networks,
     /// What browsers have in their address line, such as `https://mail.example.org`; none: what a request says.
     pub public_origin: Option<String>,
+    /// Networks of our own that remote images of messages may come from, beside public ones.
+    pub image_networks: Networks,
     /// People of a sample organisation, whom the page for logging in offers with their passwords. Only a demo has any.
     pub samples: Vec<Sample>,
 }
@@ -72,16 +77,19 @@ struct Inner {
     options: Options,
     programs: Programs,
     tickets: Tickets,
+    images: Arc<Images>,
 }
 
 impl Auth {
     /// Lets people in over the authenticator that the other doors use, so that they share its book of sessions.
     ///
     /// # Errors
-    /// None with a key of 32 bytes.
+    /// `Corrupt` when TLS cannot be set up.
     pub fn new(authenticator: Authenticator, options: Options) -> Result<Self> {
         let tickets = Tickets::new(&blake3::derive_key("beffroi login tickets 1", &options.key))?;
-        Ok(Self(Arc::new(Inner { authenticator, options, programs: Programs::default(), tickets })))
+        let images = Images::new(options.image_networks.clone(), outside::tls()?);
+        let programs = Programs::default();
+        Ok(Self(Arc::new(Inner { authenticator, options, programs, tickets, images })))
     }
 
     /// Who lets people in, of all doors.
@@ -112,6 +120,11 @@ impl Auth {
         &self.0.tickets
     }
 
+    /// Fetches remote images of messages.
+    fn images(&self) -> &Images {
+        &self.0.images
+    }
+
     /// The pages of `/auth/`; docs/api/login.md describes them.
     pub fn mount() -> Mount {
         let router = Router::new()
@@ -121,6 +134,8 @@ impl Auth {
             .route("/auth/login/password", post(steps::new_password))
             .route("/auth/login/passkey", post(passkeys::login))
             .route("/auth/login/passkey/begin", post(passkeys::begin_alone))
+            .route("/auth/images", post(images::allow))
+            .route("/auth/image/{address}", get(images::show))
             .route("/auth/logout", post(steps::logout))
             .route("/auth/session", get(account::who))
             .route("/auth/sessions", get(account::list))

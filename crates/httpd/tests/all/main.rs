@@ -12,5 +12,6 @@ mod accounts;
 mod callers;
 mod frame;
 mod hostile;
+mod images;
 mod logins;
 mod world;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use base::{AccountId, Ctx, Door, OrganisationId, Random, Result, Secret, SessionId};
+use base::{AccountId, Ctx, Door, Limits, OrganisationId, Random, Result, Secret, SessionId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use directory::credentials::{Costs, Hasher};
@@ -76,7 +76,9 @@ impl World {
         let hasher =
             Hasher::new(Costs { memory_kib: 8, passes: 1, lanes: 1 }, 2, &Random::seeded(1)).unwrap();
         let directory = Directory::new(kernel, hasher.clone());
-        let ctx = engine.ctx();
+        let engine_ctx = engine.ctx();
+        let limits = Limits { image_seconds: 2, ..(*engine_ctx.limits).clone() };
+        let ctx = Ctx { limits: Arc::new(limits), ..engine_ctx };
         let acme = directory.create_organisation(&ctx, "acme", &[]).await.unwrap();
         let hash = hasher.hash(Secret::new(PASSWORD), &engine.random).await.unwrap();
         let ada = directory
@@ -91,6 +93,7 @@ impl World {
         let options = httpd::auth::Options {
             key: [3; 32],
             proxies: Networks::loopback(),
+            image_networks: Networks::parse(&["127.0.0.2"]).unwrap(),
             ..httpd::auth::Options::default()
         };
         let auth = Auth::new(Authenticator::new(directory.clone(), ctx, None), options).unwrap();

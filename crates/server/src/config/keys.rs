@@ -183,6 +183,7 @@ keys! {
         tls_listen: Listens = Listens::default(), any, "Addresses with TLS, such as `0.0.0.0:443`. Empty: closed.";
         public_url: String = String::new(), origin, "What browsers have in their address line, such as `https://mail.example.org`: needed behind a balancer that ends TLS. Empty: what a request says.";
         proxies: Nets = Nets::default(), any, "Balancers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, or, where there is no `X-Forwarded-For`, their `Forwarded` (RFC 7239).";
+        image_networks: Nets = Nets::default(), any, "Networks of our own that remote images of messages may come from, beside the public ones.";
         header_bytes: u64 = 32_768, within(8_192..=1_048_576), "Bytes of the request line and all headers together. Larger ones are refused with 431.";
         header_seconds: u64 = 30, within(1..=3_600), "Seconds that a client may take to send its headers, and that an idle connection is kept.";
         request_seconds: u64 = 60, within(1..=86_400), "Seconds until an answer must begin, the body of the request included; then the request is given up with 503.";
