@@ -7,6 +7,7 @@ import { World } from '../tests/world.ts'
 
 const FOLDER = fileURLToPath(new URL('../../docs/user/', import.meta.url))
 const SETTINGS = ['appearance', 'identities', 'vacation', 'filters', 'security', 'sessions']
+const ROOMS = ['people', 'domains', 'classes']
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
 
 let world: World
@@ -95,6 +96,15 @@ describe('pictures', () => {
             await page.locator('.page h1').waitFor()
             await shot(page, language, `settings-${name}`, theme, size)
           }
+          for (const name of ROOMS) {
+            await page.goto(`${world.address}/admin/${name}`)
+            await page.locator('tbody tr').first().waitFor()
+            await shot(page, language, `admin-${name}`, theme, size)
+          }
+          await page.goto(`${world.address}/admin/people`)
+          await page.locator('tbody tr').nth(1).click()
+          await page.locator('.detail form').waitFor()
+          await shot(page, language, 'admin-person', theme, size)
           await context.close()
         })
       }

@@ -13,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 const SETTINGS = ['appearance', 'identities', 'vacation', 'filters', 'security', 'sessions']
+const ROOMS = ['people', 'domains', 'organisation']
 
 describe('looks', () => {
   for (const theme of ['light', 'dark'] as const) {
@@ -36,8 +37,19 @@ describe('looks', () => {
           await inside.locator('.page h1').waitFor()
           found.push(...(await findings(inside)))
         }
-        expect(found).toEqual([])
         await context.close()
+        const other = await world.context({ theme, language })
+        const office = await world.page(world.administrator, other, '/admin/people')
+        for (const name of ROOMS) {
+          await office.goto(`${world.address}/admin/${name}`)
+          await office.locator('table').or(office.locator('.empty')).first().waitFor()
+          found.push(...(await findings(office)))
+        }
+        await office.goto(`${world.address}/admin/people/new`)
+        await office.locator('.detail form').waitFor()
+        found.push(...(await findings(office)))
+        await other.close()
+        expect(found).toEqual([])
       })
     }
   }

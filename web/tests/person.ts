@@ -5,7 +5,7 @@ export class Person {
   #account = ''
 
   constructor(
-    private readonly server: string,
+    readonly server: string,
     readonly login: string,
     readonly password: string,
   ) {}

@@ -26,6 +26,7 @@ export const shellCommands: Command[] = [
   { id: 'undo', keys: ['z', 'Ctrl+z'], label: () => m.undo(), group, icon: 'undo', run: () => void undoLast() },
   { id: 'go-mail', keys: ['g m'], label: () => m.go_to({ name: m.area_mail() }), group, icon: 'mail', run: () => go('/mail') },
   { id: 'go-settings', keys: ['g s'], label: () => m.go_to({ name: m.area_settings() }), group, icon: 'settings', run: () => go('/settings') },
+  { id: 'go-admin', keys: ['g a'], label: () => m.go_to({ name: m.area_admin() }), group, icon: 'shield', when: () => status.login?.isAdministrator === true, run: () => go('/admin') },
   theme('light', () => m.theme_light()),
   theme('dark', () => m.theme_dark()),
   theme('system', () => m.theme_system()),
