@@ -145,7 +145,11 @@ fn postmap(world: &World, map: &str, key: &str) -> Option<String> {
             let file = world.engine.folder.path().join("beffroi.sqlite");
             ("sqlite", format!("dbpath = {}\n", file.display()))
         }
-        Some(url) => ("pgsql", format!("hosts = {url}\ndbname =\n")),
+        // Postfix takes a connection by URL under this scheme alone, and insists on a name beside it.
+        Some(url) => {
+            let url = url.replacen("postgres://", "postgresql://", 1);
+            ("pgsql", format!("hosts = {url}\ndbname = unused\n"))
+        }
     };
     let shipped = std::fs::read_to_string(docs.join(kind).join(format!("{map}.cf"))).unwrap();
     let is_place = |line: &str| {
