@@ -98,6 +98,7 @@ limits! {
     imap_before_login_bytes = 8_192, "Bytes of one IMAP command of a client that did not log in.";
     imap_search_keys = 512, "Keys of one IMAP search.";
     imap_search_depth = 32, "Levels of IMAP search keys within one another.";
+    imap_search_updates = 16, "Searches of an IMAP session whose results are kept current (RFC 5267).";
     imap_set_ranges = 10_000, "Ranges of one set of numbers in an IMAP command.";
     imap_list_items = 1_000, "Elements of one list in an IMAP command: items to fetch, flags, names of header fields.";
     imap_faults = 20, "Commands in a row that are no IMAP, after which the connection is closed.";

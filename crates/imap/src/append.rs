@@ -51,7 +51,12 @@ impl Session {
             if body.is_empty() {
                 return Err(Failure::no("CANNOT", "A message has at least one byte"));
             }
-            ready.push(Append { body, keywords, received_at: message.received_at });
+            ready.push(Append {
+                body,
+                keywords,
+                received_at: message.received_at,
+                received_zone: message.received_zone,
+            });
         }
         Ok(ready)
     }

@@ -179,6 +179,7 @@ impl Session {
             }
             Command::Expunge => self.expunge(None, out).await,
             Command::UidExpunge(numbers) => self.expunge(Some(numbers), out).await,
+            Command::CancelUpdate(tags) => self.cancel_update(&tags),
             Command::Search(search) => Box::pin(self.search(tag, search, out)).await,
             Command::Sort(sort) => Box::pin(self.sort(tag, sort, out)).await,
             Command::Thread(thread) => Box::pin(self.thread(tag, thread, out)).await,

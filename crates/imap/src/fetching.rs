@@ -13,6 +13,7 @@ use crate::out::Out;
 use crate::selected::{Look, Modes};
 use crate::session::{Done, Session};
 use crate::sync::{Telling, tell};
+use crate::updates;
 
 impl Session {
     /// `FETCH` and `UID FETCH`.
@@ -63,6 +64,7 @@ impl Session {
                 let stored = mail.store(&login.ctx, account, mailbox, unseen, change, None).await?;
                 with_flags = stored.done.into_iter().collect();
                 view = mail.view(&login.ctx, account, mailbox).await?;
+                updates::before(&login.ctx, &mail, selected, &view, (modes, uid), out).await?;
                 let known = |entry: &Entry| with_flags.contains(entry.uid);
                 tell(selected, &view, Telling { modes, expunge: uid, known: &known }, out);
             }

@@ -57,6 +57,10 @@ impl Session {
                 }
                 let head = Head { tag, uid: request.uid, mailbox: None };
                 push_esearch(out, &head, &found, returns, modseq);
+                if returns.update {
+                    let found = found.uids.into_iter().collect();
+                    self.keep_current(tag, request.uid, request.key, found, out)?;
+                }
             }
             None => push_plain(out, "SEARCH", &found.numbers, modseq),
         }

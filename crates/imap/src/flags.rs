@@ -3,11 +3,12 @@
 use mail::Entry;
 use mail::flags::{DELETED, NAMED, SEEN, words};
 
-/// Appends `(\Seen work)`: all flags and keywords of a message. `\Recent` is never set.
-pub fn push(out: &mut Vec<u8>, entry: &Entry) {
+/// Appends `(\Recent \Seen work)`: all flags and keywords of a message.
+pub fn push(out: &mut Vec<u8>, entry: &Entry, is_recent: bool) {
     out.push(b'(');
+    let recent = is_recent.then_some("\\Recent");
     let named = NAMED.iter().filter(|(bit, _)| entry.flags & bit != 0).map(|(_, name)| *name);
-    for (index, name) in named.chain(words(entry.state.as_deref())).enumerate() {
+    for (index, name) in recent.into_iter().chain(named).chain(words(entry.state.as_deref())).enumerate() {
         if index > 0 {
             out.push(b' ');
         }

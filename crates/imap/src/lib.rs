@@ -34,6 +34,7 @@ pub mod sort;
 mod status;
 mod sync;
 pub mod thread;
+pub mod updates;
 
 use std::sync::Arc;
 

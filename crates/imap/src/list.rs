@@ -154,6 +154,8 @@ fn special_use(mailbox: &Mailbox) -> Option<&'static str> {
 fn attributes(all: &[Named], named: &Named, list: &List, selected: bool) -> Vec<&'static str> {
     let mut attributes = Vec::with_capacity(4);
     match &named.mailbox {
+        // Who asks for subscriptions knows that it implies \Noselect (RFC 5258 section 3).
+        None if list.subscribed => attributes.push("\\NonExistent"),
         None => attributes.extend(["\\NonExistent", "\\Noselect"]),
         Some(mailbox) => attributes.extend(special_use(mailbox)),
     }

@@ -13,6 +13,7 @@ use crate::out::Out;
 use crate::selected::{Modes, Selected};
 use crate::session::{Done, Session};
 use crate::sync::{Telling, push_flags, push_only_modseq, tell};
+use crate::updates;
 
 /// The UIDs that a command names, of those that the client knows.
 ///
@@ -88,6 +89,7 @@ impl Session {
             mail.store(&login.ctx, account, mailbox, wanted, change.clone(), since).await?
         };
         let view = mail.view(&login.ctx, account, mailbox).await?;
+        updates::before(&login.ctx, &mail, selected, &view, (modes, store.uid), out).await?;
         let done: Ranges = stored.done.iter().copied().collect();
         let known = |entry: &Entry| {
             done.contains(entry.uid)
@@ -103,7 +105,7 @@ impl Session {
             for (number, uid) in selected.numbered(&done) {
                 let Some(entry) = view.entry(uid) else { continue };
                 if !store.silent {
-                    push_flags(out, number, entry, modes);
+                    push_flags(out, number, entry, selected.recent.contains(uid), modes);
                 } else if known(entry) {
                     push_only_modseq(out, number, entry, modes);
                 }
@@ -133,6 +135,7 @@ impl Session {
         if !uids.is_empty() {
             mail.expunge(&login.ctx, account, mailbox, uids).await?;
             let view = mail.view(&login.ctx, account, mailbox).await?;
+            updates::before(&login.ctx, &mail, selected, &view, (modes, true), out).await?;
             tell(selected, &view, Telling::all(modes, true), out);
         }
         if modes.has(Modes::QRESYNC) {
@@ -177,6 +180,7 @@ impl Session {
             out.untagged(format_args!("OK [{code}] Moved"));
         }
         let view = mail.view(&login.ctx, from.0, from.1).await?;
+        updates::before(&login.ctx, &mail, selected, &view, (modes, true), out).await?;
         tell(selected, &view, Telling::all(modes, true), out);
         if modes.has(Modes::QRESYNC) {
             return Done::code(format!("HIGHESTMODSEQ {}", selected.seq.0.max(1)), "Moved");

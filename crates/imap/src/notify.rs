@@ -69,6 +69,12 @@ impl Watch {
         })
     }
 
+    /// Whether changes of flags in it are wanted: then HIGHESTMODSEQ is told (RFC 5465 section 5.3).
+    fn wants_flags(&self, named: &Named, own: AccountId) -> bool {
+        let wants = |mailbox| self.wants(&named.name, mailbox, own, &Event::FlagChange);
+        named.mailbox.as_ref().is_some_and(wants)
+    }
+
     fn wants(&self, name: &str, mailbox: &Mailbox, own: AccountId, event: &Event) -> bool {
         let mut groups = self.groups.iter();
         groups.any(|group| group.events.contains(event) && takes(&group.filter, name, mailbox, own))
@@ -144,7 +150,8 @@ impl Session {
             }
             if status {
                 for named in all.iter().filter(|named| watch.wants_messages(named, login.account)) {
-                    self.tell_status(named, out).await?;
+                    let with_modseq = watch.wants_flags(named, login.account);
+                    self.tell_status(named, with_modseq, out).await?;
                 }
             }
         }
@@ -153,7 +160,7 @@ impl Session {
     }
 
     /// Tells the status of a mailbox that is not selected.
-    async fn tell_status(&self, named: &Named, out: &mut Out<'_>) -> Result<()> {
+    async fn tell_status(&self, named: &Named, with_modseq: bool, out: &mut Out<'_>) -> Result<()> {
         let Some(mailbox) = &named.mailbox else { return Ok(()) };
         if let State::Selected(_, selected) = &self.state
             && (selected.account, selected.mailbox) == (mailbox.account, mailbox.id)
@@ -162,7 +169,7 @@ impl Session {
         }
         let mut items =
             vec![StatusItem::Messages, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen];
-        if self.modes.has(Modes::CONDSTORE) {
+        if with_modseq || self.modes.has(Modes::CONDSTORE) {
             items.push(StatusItem::HighestModSeq);
         }
         self.push_status(mailbox, &named.name, &items, out).await?;
@@ -206,7 +213,8 @@ impl Session {
                 }
             };
             if changed {
-                self.tell_status(named, out).await?;
+                let with_modseq = watch.wants_flags(named, login.account);
+                self.tell_status(named, with_modseq, out).await?;
             }
         }
         Ok(())

@@ -31,6 +31,10 @@ impl Session {
             self.modes.set(Modes::CONDSTORE);
         }
         let mut selected = open(&mailbox, &view, select.examine);
+        if !self.modes.has(Modes::REV2) {
+            selected.firsts = Some(mail.recent(mailbox.account, mailbox.id).await?);
+            selected.hear(view.uidnext);
+        }
         self.describe(&selected, &mailbox, &view, &select.mailbox.0, out);
         if let Some(resync) = &select.qresync
             && resync.uidvalidity == mailbox.uidvalidity
@@ -53,8 +57,7 @@ impl Session {
         out.text("] These can be changed\r\n");
         out.untagged(format_args!("{} EXISTS", view.len()));
         if !rev2 {
-            // Nothing is ever \Recent: several sessions could not agree on it.
-            out.text("* 0 RECENT\r\n");
+            out.untagged(format_args!("{} RECENT", selected.recent.len()));
             let first = view.iter().position(|entry| entry.flags & SEEN == 0);
             // Who asked for no numbers is told none (RFC 9586 section 3).
             if let Some(first) = first.filter(|_| !self.modes.has(Modes::UIDONLY)) {
@@ -96,7 +99,7 @@ impl Session {
             view.iter().filter(|entry| entry.modseq > since && known.contains(entry.uid)).collect();
         let uids: Ranges = changed.iter().map(|entry| entry.uid).collect();
         for (entry, (number, _)) in changed.into_iter().zip(selected.numbered(&uids)) {
-            sync::push_flags(out, number, entry, self.modes);
+            sync::push_flags(out, number, entry, selected.recent.contains(entry.uid), self.modes);
             out.checkpoint().await?;
         }
         Ok(())
@@ -199,6 +202,9 @@ pub(crate) fn open(mailbox: &Mailbox, view: &View, examine: bool) -> Selected {
         seq: view.seq,
         saved: Ranges::EMPTY,
         keywords,
+        recent: Ranges::EMPTY,
+        firsts: None,
+        updates: Vec::new(),
     }
 }
 

@@ -45,7 +45,7 @@ impl Modes {
 }
 
 /// The mailbox that a session selected.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Selected {
     /// Whose mailbox.
     pub account: AccountId,
@@ -69,12 +69,32 @@ pub struct Selected {
     pub saved: Ranges,
     /// Keywords without a bit that the client was told of in FLAGS.
     pub keywords: Vec<Box<str>>,
+    /// Messages of which this session was the first to hear.
+    pub recent: Ranges,
+    /// What all sessions share of that; there is none where nothing is `\Recent` (IMAP4rev2).
+    pub firsts: Option<mail::recent::Recent>,
+    /// Searches whose results are kept current.
+    pub updates: Vec<crate::updates::Update>,
 }
 
 impl Selected {
     /// Whether flags such as these may be changed.
     pub fn may(&self, right: Right) -> bool {
         !self.read_only && self.rights.has(right)
+    }
+
+    /// Notes as `\Recent` what nobody was told of before, of messages up to `uidnext`.
+    pub(crate) fn hear(&mut self, uidnext: u32) {
+        let Some(firsts) = &self.firsts else { return };
+        let first = if self.read_only { firsts.peek() } else { firsts.claim(uidnext) };
+        let last = uidnext.saturating_sub(1);
+        if first > last {
+            return;
+        }
+        for uid in self.uids.intersect(&Ranges::span(first.max(1), last)).iter() {
+            self.recent.insert(uid);
+        }
+        self.recent.shrink();
     }
 
     /// Sequence numbers and UIDs of those of the given messages that the client knows, in one walk.

@@ -22,6 +22,7 @@ use crate::notify::Watch;
 use crate::out::Out;
 use crate::selected::{Modes, Selected};
 use crate::sync::{Telling, tell};
+use crate::updates;
 
 /// Where a session stands (RFC 9051 section 3).
 pub(crate) enum State {
@@ -322,7 +323,11 @@ impl Session {
         let view = self.server.mail.view(&login.ctx, selected.account, selected.mailbox).await;
         match view {
             Ok(view) => {
-                tell(selected, &view, Telling::all(self.modes, expunge), out);
+                let modes = self.modes;
+                updates::before(&login.ctx, &self.server.mail, selected, &view, (modes, expunge), out)
+                    .await?;
+                tell(selected, &view, Telling::all(modes, expunge), out);
+                updates::after(selected, out);
                 out.checkpoint().await?;
                 Ok(())
             }

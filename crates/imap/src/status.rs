@@ -8,7 +8,7 @@ use crate::failure::Result;
 use crate::names;
 use crate::out::Out;
 use crate::select::mailbox_id;
-use crate::session::{Done, Session};
+use crate::session::{Done, Session, State};
 
 impl Session {
     /// `STATUS`.
@@ -27,6 +27,22 @@ impl Session {
         Done::text("That is its status")
     }
 
+    /// Messages that no session was told of yet, and those of which this one was the first to hear.
+    async fn recent_in(&self, mailbox: &Mailbox) -> Result<i64> {
+        let mail = &self.server.mail;
+        if let State::Selected(_, selected) = &self.state
+            && (selected.account, selected.mailbox) == (mailbox.account, mailbox.id)
+        {
+            return Ok(i64::from(selected.recent.len()));
+        }
+        let first = mail.first_recent(mailbox.account, mailbox.id).await?;
+        if first >= mailbox.uidnext {
+            return Ok(0);
+        }
+        let view = mail.view(self.ctx(), mailbox.account, mailbox.id).await?;
+        Ok(i64::try_from(view.range(first..=u32::MAX).count()).unwrap_or(i64::MAX))
+    }
+
     /// Appends the status of a mailbox.
     pub(crate) async fn push_status(
         &self,
@@ -41,6 +57,10 @@ impl Session {
             let marked = view.iter().filter(|entry| entry.flags & DELETED != 0);
             deleted = marked.fold((0, 0), |(count, bytes), entry| (count + 1, bytes + entry.size));
         }
+        let mut recent = 0;
+        if items.contains(&StatusItem::Recent) {
+            recent = self.recent_in(mailbox).await?;
+        }
         out.text("* STATUS ");
         write::mailbox(&mut out.bytes, name, self.modes.is_utf8());
         out.text(" (");
@@ -50,7 +70,7 @@ impl Session {
             }
             let (word, value) = match item {
                 StatusItem::Messages => ("MESSAGES", mailbox.total),
-                StatusItem::Recent => ("RECENT", 0),
+                StatusItem::Recent => ("RECENT", recent),
                 StatusItem::UidNext => ("UIDNEXT", i64::from(mailbox.uidnext)),
                 StatusItem::UidValidity => ("UIDVALIDITY", i64::from(mailbox.uidvalidity)),
                 StatusItem::Unseen => ("UNSEEN", mailbox.unseen),

@@ -83,7 +83,7 @@ pub(crate) fn tell(selected: &mut Selected, view: &View, telling: Telling<'_>, o
         if let Some((number, _)) = numbers.next_if(|(_, uid)| *uid == entry.uid)
             && !(telling.known)(entry)
         {
-            push_flags(out, number, entry, telling.modes);
+            push_flags(out, number, entry, selected.recent.contains(entry.uid), telling.modes);
         }
     }
 }
@@ -101,6 +101,7 @@ fn tell_gone(selected: &mut Selected, modes: Modes, out: &mut Out<'_>) {
     }
     selected.uids = selected.uids.without(&gone);
     selected.saved = selected.saved.without(&gone);
+    selected.recent = selected.recent.without(&gone);
 }
 
 /// Tells how many there are when some are new. Flags of new messages are not told: clients ask for them.
@@ -115,6 +116,10 @@ fn tell_new(selected: &mut Selected, view: &View, changed: &[Entry], out: &mut O
     if is_new {
         selected.uids.shrink();
         out.untagged(format_args!("{} EXISTS", selected.uids.len()));
+        selected.hear(selected.uidnext);
+        if selected.firsts.is_some() {
+            out.untagged(format_args!("{} RECENT", selected.recent.len()));
+        }
     }
 }
 
@@ -139,10 +144,10 @@ pub(crate) fn push_permanent(selected: &Selected, out: &mut Vec<u8>) {
 }
 
 /// Appends a FETCH with the flags of a message.
-pub(crate) fn push_flags(out: &mut Out<'_>, number: u32, entry: &Entry, modes: Modes) {
+pub(crate) fn push_flags(out: &mut Out<'_>, number: u32, entry: &Entry, is_recent: bool, modes: Modes) {
     push_head(out, number, entry, modes);
     out.text("FLAGS ");
-    flags::push(&mut out.bytes, entry);
+    flags::push(&mut out.bytes, entry, is_recent);
     if modes.has(Modes::CONDSTORE) {
         out.text(" ");
         push_modseq(out, entry);

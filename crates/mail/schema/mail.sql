@@ -19,6 +19,7 @@ CREATE TABLE message (
     fields {bytes} NOT NULL,         -- header fields that clients ask for in lists, as they stand in it (docs/mail.md)
     envelope {bytes} NOT NULL,       -- the IMAP envelope (RFC 9051 section 7.5.2), derived
     structure text NOT NULL,         -- the tree of its parts with their places in it (docs/mail.md), derived
+    received_zone bigint NOT NULL DEFAULT 0, -- the zone in which received_at was said, minutes east of UTC
     PRIMARY KEY (account_id, id)
 ) {without_rowid};
 CREATE INDEX message_body ON message (body);
@@ -55,4 +56,12 @@ CREATE TABLE mailbox_annotation (
     name text NOT NULL,         -- its name in lower case, such as /comment
     value {bytes} NOT NULL,     -- what it says
     PRIMARY KEY (account_id, mailbox_id, subject_id, name)
+) {without_rowid};
+
+-- Which messages of a mailbox no IMAP session was told of yet: those from this UID on are `\Recent` (RFC 3501 section 2.3.2).
+CREATE TABLE mailbox_recent (
+    account_id bigint NOT NULL, -- whose mailbox it is
+    mailbox_id bigint NOT NULL, -- the mailbox
+    uid bigint NOT NULL,        -- the first UID that nobody was told of
+    PRIMARY KEY (account_id, mailbox_id)
 ) {without_rowid};

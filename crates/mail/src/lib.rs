@@ -17,6 +17,7 @@ mod mail;
 mod mailboxes;
 mod messages;
 pub mod queue;
+pub mod recent;
 mod rows;
 pub mod sieve;
 pub mod submission;
@@ -42,13 +43,20 @@ pub use rows::{Columns, Row};
 pub use texts::MailTexts;
 pub use view::{Changes, Entry, View};
 
+/// The tables as they were at first.
+const GROUND: &str = concat!(include_str!("../schema/ground.sql"), "\n", include_str!("../schema/sieve.sql"));
+
+/// Today's tables.
 const SCHEMA: &str = concat!(include_str!("../schema/mail.sql"), "\n", include_str!("../schema/sieve.sql"));
 
 /// The tables of mail.
 pub const PART: Part = Part {
     name: "mail",
     schema: SCHEMA,
-    migrations: &[Migration { number: 1, name: "ground", text: SCHEMA }],
+    migrations: &[
+        Migration { number: 1, name: "ground", text: GROUND },
+        Migration { number: 2, name: "recent", text: include_str!("../schema/recent.sql") },
+    ],
 };
 
 /// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.

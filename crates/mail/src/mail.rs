@@ -10,6 +10,7 @@ use crate::digest::Digests;
 use crate::emails::{KnownCounts, ThreadTables};
 use crate::mailboxes::Inboxes;
 use crate::queue::Queue;
+use crate::recent::Recents;
 use crate::sieve::Filter;
 use crate::texts::{Fresh, MailTexts};
 use crate::view::Views;
@@ -24,6 +25,7 @@ struct Inner {
     filter: Filter,
     inboxes: Inboxes,
     views: Views,
+    recents: Recents,
     digests: Digests,
     thread_tables: ThreadTables,
     known_counts: KnownCounts,
@@ -42,6 +44,7 @@ impl Mail {
             filter,
             inboxes: Inboxes::default(),
             views,
+            recents: Recents::default(),
             digests: Digests::default(),
             thread_tables: ThreadTables::default(),
             known_counts: KnownCounts::default(),
@@ -81,6 +84,10 @@ impl Mail {
 
     pub(crate) fn views(&self) -> &Views {
         &self.0.views
+    }
+
+    pub(crate) fn recents(&self) -> &Recents {
+        &self.0.recents
     }
 
     pub(crate) fn digests(&self) -> &Digests {

@@ -37,6 +37,8 @@ pub struct AppendMessage {
     pub flags: Vec<String>,
     /// Its INTERNALDATE, milliseconds since the epoch.
     pub received_at: Option<i64>,
+    /// The zone in which that was said, minutes east of UTC.
+    pub received_zone: i16,
     /// Its bytes.
     pub body: AppendBody,
 }
@@ -93,13 +95,14 @@ impl AppendMessage {
     fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         cursor.space()?;
         let mut flags = Vec::new();
-        let mut received_at = None;
+        let (mut received_at, mut received_zone) = (None, 0);
         if cursor.peek() == Some(b'(') {
             flags = cursor.list(true, flag)?;
             cursor.space()?;
         }
         if cursor.peek() == Some(b'"') {
-            received_at = Some(date_time(cursor)?);
+            let (at_ms, zone) = date_time(cursor)?;
+            (received_at, received_zone) = (Some(at_ms), zone);
             cursor.space()?;
         }
         let body = if cursor.take_text("CATENATE ") {
@@ -115,7 +118,7 @@ impl AppendMessage {
             let binary = cursor.peek() == Some(b'~');
             AppendBody::Literal { place: cursor.literal(usize::MAX)?, binary, utf8: false }
         };
-        Ok(Self { flags, received_at, body })
+        Ok(Self { flags, received_at, received_zone, body })
     }
 }
 

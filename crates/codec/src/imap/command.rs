@@ -123,6 +123,8 @@ pub enum Command {
     MyRights(MailboxName),
     /// `GETQUOTA`.
     GetQuota(String),
+    /// `CANCELUPDATE`: tags of searches whose updates are not wanted any more (RFC 5267).
+    CancelUpdate(Vec<String>),
     /// `GETQUOTAROOT`.
     GetQuotaRoot(MailboxName),
     /// `SETQUOTA`.
@@ -238,6 +240,7 @@ const OF_MAILBOXES: &[&str] = &[
     "GETMETADATA",
     "SETMETADATA",
     "NOTIFY",
+    "CANCELUPDATE",
 ];
 
 /// Commands about the session and about mailboxes.
@@ -288,8 +291,21 @@ fn of_mailboxes(name: &str, cursor: &mut Cursor<'_>) -> Parsed<Option<Command>> 
         "GETMETADATA" => Command::GetMetadata(GetMetadata::parse(cursor)?),
         "SETMETADATA" => Command::SetMetadata(SetMetadata::parse(cursor)?),
         "NOTIFY" => Command::Notify(Notify::parse(cursor)?),
+        "CANCELUPDATE" => Command::CancelUpdate(cancelled(cursor)?),
         _ => return Err(Fault::syntax("an argument is wrong")),
     }))
+}
+
+/// Tags, each as a quoted string.
+fn cancelled(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
+    let mut tags = vec![cursor.astring_text()?];
+    while cursor.take(b' ') {
+        if tags.len() >= cursor.bounds().list_items {
+            return Err(Fault::limit("too many tags"));
+        }
+        tags.push(cursor.astring_text()?);
+    }
+    Ok(tags)
 }
 
 /// Commands about messages, which also come after `UID`.

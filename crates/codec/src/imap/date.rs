@@ -54,22 +54,28 @@ impl Day {
     }
 }
 
-/// A moment as `date-time` without its quotes: `17-Jul-1996 02:44:25 +0000`, always in UTC.
-pub fn write_date_time(at_ms: i64) -> String {
-    let mut text = String::with_capacity(26);
-    push_date_time(at_ms, &mut text);
-    text
+/// The local time of a zone, minutes east of UTC, as if it were UTC: what days and hours are read from.
+pub fn local_ms(at_ms: i64, zone_minutes: i16) -> i64 {
+    at_ms.saturating_add(i64::from(zone_minutes) * 60_000)
 }
 
-/// Appends what [`write_date_time`] gives.
-pub fn push_date_time(at_ms: i64, out: &mut String) {
+/// A moment as `date-time` without its quotes: `17-Jul-1996 02:44:25 +0100`, in a zone of so many minutes east of UTC.
+pub fn write_date_time(at_ms: i64, zone_minutes: i16) -> String {
     use std::fmt::Write as _;
+    let at_ms = local_ms(at_ms, zone_minutes);
+    let mut out = String::with_capacity(26);
     let (year, month, day) = Day::of_ms(at_ms).civil();
     let seconds = at_ms.rem_euclid(DAY_MS) / 1000;
     let name = usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).unwrap_or(&"Jan");
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     // Writing into a String does not fail.
-    let _ = write!(out, "{day:2}-{name}-{year:04} {hour:02}:{minute:02}:{second:02} +0000");
+    let (sign, zone) = (if zone_minutes < 0 { '-' } else { '+' }, zone_minutes.unsigned_abs());
+    let (zone_hour, zone_minute) = (zone / 60, zone % 60);
+    let _ = write!(
+        out,
+        "{day:2}-{name}-{year:04} {hour:02}:{minute:02}:{second:02} {sign}{zone_hour:02}{zone_minute:02}"
+    );
+    out
 }
 
 fn month(cursor: &mut Cursor<'_>) -> Parsed<i64> {
@@ -107,8 +113,8 @@ pub(crate) fn date(cursor: &mut Cursor<'_>) -> Parsed<Day> {
     Day::from_civil(year, month, day).ok_or(Fault::syntax("there is no such day"))
 }
 
-/// `date-time`, with its quotes; milliseconds since the epoch.
-pub(crate) fn date_time(cursor: &mut Cursor<'_>) -> Parsed<i64> {
+/// `date-time`, with its quotes: milliseconds since the epoch, and the zone in minutes east of UTC.
+pub(crate) fn date_time(cursor: &mut Cursor<'_>) -> Parsed<(i64, i16)> {
     const FAULT: &str = "no date and time";
     cursor.expect(b'"', FAULT)?;
     let day = if cursor.take(b' ') { digits(cursor, 1)? } else { digits(cursor, 2)? };
@@ -134,5 +140,6 @@ pub(crate) fn date_time(cursor: &mut Cursor<'_>) -> Parsed<i64> {
     }
     let Day(days) = Day::from_civil(year, month, day).ok_or(Fault::syntax("there is no such day"))?;
     let zone = (zone_hour * 60 + zone_minute) * if west { -1 } else { 1 };
-    Ok(days * DAY_MS + ((hour * 60 + minute - zone) * 60 + second) * 1000)
+    let at_ms = days * DAY_MS + ((hour * 60 + minute - zone) * 60 + second) * 1000;
+    Ok((at_ms, i16::try_from(zone).map_err(|_| Fault::syntax("there is no such zone"))?))
 }

@@ -40,7 +40,7 @@ pub struct Resync {
 pub enum StatusItem {
     /// `MESSAGES`.
     Messages,
-    /// `RECENT`: always 0.
+    /// `RECENT` (RFC 3501).
     Recent,
     /// `UIDNEXT`.
     UidNext,

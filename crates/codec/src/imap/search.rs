@@ -47,6 +47,8 @@ pub struct Returns {
     pub save: bool,
     /// A part of the result (RFC 9394).
     pub partial: Option<PartialRange>,
+    /// Tell what becomes of the result later (RFC 5267).
+    pub update: bool,
 }
 
 /// `search-key`.
@@ -66,8 +68,8 @@ pub enum Key {
     Uid(Numbers),
     /// A flag or keyword is set or not, by its IMAP name (`\Seen`, `work`).
     Flag(String, bool),
-    /// `NEW`, `OLD` and `RECENT` depend on `\Recent`, which is never set here.
-    Never,
+    /// `RECENT`: this session was the first to hear of it (RFC 3501).
+    Recent,
     /// `BCC`, `CC`, `FROM`, `TO`, `SUBJECT` and `HEADER`: the named field holds the text; empty: the field is there.
     Header(String, String),
     /// `BODY`.
@@ -176,6 +178,9 @@ impl MultiSearch {
         optional_charset(cursor)?;
         let key = Key::program(cursor)?;
         let in_others = sources.iter().any(|source| !source.is_selected());
+        if returns.update {
+            return Err(Fault::syntax("UPDATE is for the selected mailbox alone"));
+        }
         if in_others && (returns.save || key.has_sequence() || key.has_saved()) {
             return Err(Fault::syntax("numbers and '$' are of the selected mailbox alone"));
         }
@@ -202,6 +207,9 @@ impl Returns {
                 "ALL" => returns.all = true,
                 "COUNT" => returns.count = true,
                 "SAVE" => returns.save = true,
+                "UPDATE" => returns.update = true,
+                // A hint that more will be asked of the result: it costs nothing to begin anew.
+                "CONTEXT" => {}
                 "PARTIAL" if returns.partial.is_none() => {
                     cursor.space()?;
                     returns.partial = Some(PartialRange::parse(cursor)?);
@@ -280,7 +288,7 @@ impl Key {
     fn plain(word: &str) -> Option<Self> {
         let flag = |name: &str, set: bool| Some(Self::Flag(name.to_owned(), set));
         match word {
-            "ALL" | "OLD" => Some(Self::All),
+            "ALL" => Some(Self::All),
             "ANSWERED" => flag("\\Answered", true),
             "DELETED" => flag("\\Deleted", true),
             "DRAFT" => flag("\\Draft", true),
@@ -291,8 +299,9 @@ impl Key {
             "UNDRAFT" => flag("\\Draft", false),
             "UNFLAGGED" => flag("\\Flagged", false),
             "UNSEEN" => flag("\\Seen", false),
-            // NEW is RECENT UNSEEN; OLD is NOT RECENT.
-            "NEW" | "RECENT" => Some(Self::Never),
+            "RECENT" => Some(Self::Recent),
+            "OLD" => Some(Self::Not(Box::new(Self::Recent))),
+            "NEW" => Some(Self::And(vec![Self::Recent, Self::Flag("\\Seen".to_owned(), false)])),
             "SAVEDATESUPPORTED" => Some(Self::SaveDateSupported),
             _ => None,
         }

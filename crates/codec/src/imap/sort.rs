@@ -76,7 +76,11 @@ impl Sort {
         cursor.space()?;
         if cursor.take_word("RETURN") {
             cursor.space()?;
-            returns = Some(Returns::parse(cursor)?);
+            let wanted = Returns::parse(cursor)?;
+            if wanted.update {
+                return Err(Fault::syntax("CONTEXT=SORT is not offered: a sorted result has no updates"));
+            }
+            returns = Some(wanted);
             cursor.space()?;
         }
         let criteria = cursor.list(false, criterion)?;

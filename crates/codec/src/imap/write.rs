@@ -83,10 +83,10 @@ pub fn mailbox(out: &mut Vec<u8>, name: &str, utf8: bool) {
     }
 }
 
-/// Appends `date-time` with its quotes.
-pub fn date_time(out: &mut Vec<u8>, at_ms: i64) {
+/// Appends `date-time` with its quotes, in a zone of so many minutes east of UTC.
+pub fn date_time(out: &mut Vec<u8>, at_ms: i64, zone_minutes: i16) {
     out.push(b'"');
-    out.extend_from_slice(date::write_date_time(at_ms).as_bytes());
+    out.extend_from_slice(date::write_date_time(at_ms, zone_minutes).as_bytes());
     out.push(b'"');
 }
 

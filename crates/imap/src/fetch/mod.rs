@@ -58,7 +58,7 @@ pub async fn run(look: Look<'_>, wanted: Wanted<'_>, out: &mut Out<'_>) -> Resul
             entries.next();
             if entries.peek().is_some_and(|entry| entry.uid < uid) {
                 let Some(entry) = look.view.entry(uid) else {
-                    gone += 1;
+                    gone += tell_gone(&wanted, sequence, uid, uidonly, out);
                     continue;
                 };
                 push(&mut batch, &mut bytes, if uidonly { uid } else { sequence }, entry);
@@ -68,12 +68,23 @@ pub async fn run(look: Look<'_>, wanted: Wanted<'_>, out: &mut Out<'_>) -> Resul
         }
         match entries.next_if(|entry| entry.uid == uid) {
             Some(entry) => push(&mut batch, &mut bytes, if uidonly { uid } else { sequence }, entry),
-            None => gone += 1,
+            None => gone += tell_gone(&wanted, sequence, uid, uidonly, out),
         }
         flush_full(look, &plan, &wanted, &mut batch, &mut bytes, out).await?;
     }
     flush(look, &plan, &wanted, &batch, out).await?;
     Ok(gone)
+}
+
+/// Of a message that is gone, and which the client was not told to be gone yet, its UID is known still (RFC 2180 section
+/// 4.1). How many could not be told.
+fn tell_gone(wanted: &Wanted<'_>, sequence: u32, uid: u32, uidonly: bool, out: &mut Out<'_>) -> u32 {
+    let is_uid = wanted.items.iter().all(|item| *item == FetchItem::Uid);
+    if uidonly || !is_uid {
+        return 1;
+    }
+    out.untagged(format_args!("{sequence} FETCH (UID {uid})"));
+    0
 }
 
 fn push<'v>(batch: &mut Vec<Told<'v>>, bytes: &mut i64, number: u32, entry: &'v Entry) {

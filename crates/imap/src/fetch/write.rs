@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use bytes::Bytes as Octets;
 use codec::imap::{FetchItem, Partial, Section, SectionText, write};
-use mail::flags::{self, NAMED};
 use mail::summary::{self, Of, Structure, fields, render_bodystructure};
 use mail::{Entry, Row};
 
@@ -21,30 +20,6 @@ pub(crate) struct Pen<'p> {
     pub(crate) row: Option<&'p Row>,
     pub(crate) saved_at: Option<i64>,
     pub(crate) pieces: &'p mut Pieces,
-}
-
-/// Appends `FLAGS (...)`.
-pub(crate) fn flags(out: &mut Vec<u8>, entry: &Entry) {
-    out.extend_from_slice(b"FLAGS (");
-    let mut space = false;
-    let mut word = |name: &str| {
-        if space {
-            out.push(b' ');
-        }
-        space = true;
-        out.extend_from_slice(name.as_bytes());
-    };
-    if entry.flags != 0 {
-        for (bit, name) in NAMED {
-            if entry.flags & bit != 0 {
-                word(name);
-            }
-        }
-    }
-    if entry.state.is_some() {
-        flags::words(entry.state.as_deref()).for_each(&mut word);
-    }
-    out.push(b')');
 }
 
 fn modseq(out: &mut Vec<u8>, entry: &Entry) {
@@ -120,6 +95,13 @@ fn origin(out: &mut Vec<u8>, partial: Option<Partial>) {
 }
 
 impl Pen<'_> {
+    /// Appends `FLAGS (...)`.
+    fn flags(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"FLAGS ");
+        let entry = self.told.entry;
+        crate::flags::push(out, entry, self.look.selected.recent.contains(entry.uid));
+    }
+
     /// Appends the whole answer. Where something cannot be read, nothing of it is left in the buffer.
     pub(crate) async fn message(
         &mut self,
@@ -152,7 +134,7 @@ impl Pen<'_> {
         }
         if with_flags && !items.contains(&FetchItem::Flags) {
             out.bytes.push(b' ');
-            flags(&mut out.bytes, self.told.entry);
+            self.flags(&mut out.bytes);
             if self.look.modes.has(Modes::CONDSTORE) && !items.contains(&FetchItem::ModSeq) {
                 out.bytes.push(b' ');
                 modseq(&mut out.bytes, self.told.entry);
@@ -171,10 +153,10 @@ impl Pen<'_> {
                 out.extend_from_slice(b"UID ");
                 write::number(out, u64::from(entry.uid));
             }
-            FetchItem::Flags => flags(out, entry),
+            FetchItem::Flags => self.flags(out),
             FetchItem::InternalDate => {
                 out.extend_from_slice(b"INTERNALDATE ");
-                write::date_time(out, entry.received_at);
+                write::date_time(out, entry.received_at, entry.received_zone);
             }
             FetchItem::Size => {
                 out.extend_from_slice(b"RFC822.SIZE ");
@@ -198,7 +180,7 @@ impl Pen<'_> {
             FetchItem::SaveDate => {
                 out.extend_from_slice(b"SAVEDATE ");
                 match self.saved_at {
-                    Some(at) => write::date_time(out, at),
+                    Some(at) => write::date_time(out, at, 0),
                     None => out.extend_from_slice(b"NIL"),
                 }
             }

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use codec::imap::date::Day;
+use codec::imap::date::{Day, local_ms};
 use codec::imap::{Compare, DateField, Key, Numbers, Ranges};
 use mail::Entry;
 use mail::digest::{Digest, Field};
@@ -25,7 +25,15 @@ use bits::Bits;
 /// # Errors
 /// `NO` when it cannot be evaluated.
 pub async fn run(look: Look<'_>, key: &Key) -> Result<Ranges> {
-    let entries = known(&look);
+    find(look, key, known(&look)).await
+}
+
+/// As [`run`], among these UIDs, whether the client knows them or not.
+pub(crate) async fn run_among(look: Look<'_>, key: &Key, uids: &Ranges) -> Result<Ranges> {
+    find(look, key, among(&look, uids)).await
+}
+
+async fn find(look: Look<'_>, key: &Key, entries: Vec<&Entry>) -> Result<Ranges> {
     let all = Bits::all(entries.len());
     let asked = Asked { look, entries: &entries, digest: tokio::sync::OnceCell::new() };
     let found = asked.eval(key, &all).await?;
@@ -163,9 +171,10 @@ impl Asked<'_> {
                     words.any(|word| word.eq_ignore_ascii_case(name)) == *set
                 }),
             },
-            Key::Date(_, compare, day) => {
-                self.each(within, |entry| compared(Day::of_ms(entry.received_at), *compare, *day))
-            }
+            Key::Date(_, compare, day) => self.each(within, |entry| {
+                compared(Day::of_ms(local_ms(entry.received_at, entry.received_zone)), *compare, *day)
+            }),
+            Key::Recent => self.each(within, |entry| self.look.selected.recent.contains(entry.uid)),
             Key::Larger(bytes) => self.each(within, |entry| entry.size.unsigned_abs() > *bytes),
             Key::Smaller(bytes) => self.each(within, |entry| entry.size.unsigned_abs() < *bytes),
             Key::ModSeq(least) => self.each(within, |entry| entry.modseq.0.unsigned_abs() >= *least),

@@ -41,6 +41,9 @@ impl Box {
             seq: view.seq,
             saved: Ranges::EMPTY,
             keywords: Vec::new(),
+            recent: Ranges::EMPTY,
+            firsts: None,
+            updates: Vec::new(),
         };
         let mut this = Self { world, ctx, mailbox: mailbox.id, selected, view, modes: Modes::default() };
         this.refresh().await;
@@ -73,6 +76,7 @@ impl Box {
                 body: Bytes::from(body),
                 keywords: Keywords::parse(names.iter().copied()).unwrap(),
                 received_at: Some(received_at),
+                received_zone: 0,
             })
             .collect();
         let account = self.selected.account;

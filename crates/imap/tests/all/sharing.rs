@@ -51,7 +51,7 @@ fn m12_a_shared_mailbox_is_there_without_any_action_of_its_readers() {
         let selected = ask(&mut reader, "SELECT Shared/info@bench.test/INBOX").await;
         assert!(selected.iter().any(|line| line == "* 1 EXISTS"), "{selected:?}");
         let stored = ask(&mut reader, "STORE 1 +FLAGS (\\Answered)").await;
-        assert_eq!(stored[0], "* 1 FETCH (UID 1 FLAGS (\\Answered))");
+        assert_eq!(stored[0], "* 1 FETCH (UID 1 FLAGS (\\Recent \\Answered))");
         assert_eq!(ask(&mut other, "LIST \"\" Shared*").await.len(), 1);
         assert!(
             ask(&mut other, "SELECT Shared/info@bench.test/INBOX").await[0].starts_with("x NO [NONEXISTENT]")
@@ -76,7 +76,7 @@ fn p14_a_category_of_another_door_is_a_keyword_and_back() {
         let change = FlagChange::Add(Keywords::parse(["projet_x"]).unwrap());
         world.mail.store(&web, person.account, mailbox, vec![uid], change, None).await.unwrap();
         let told = ask(&mut client, "NOOP").await;
-        assert!(told.iter().any(|line| line == "* 1 FETCH (UID 1 FLAGS (projet_x))"), "{told:?}");
+        assert!(told.iter().any(|line| line == "* 1 FETCH (UID 1 FLAGS (\\Recent projet_x))"), "{told:?}");
         assert!(told[0].starts_with("* FLAGS (") && told[0].ends_with(" projet_x)"), "{told:?}");
         ask(&mut client, "STORE 1 FLAGS (red $Important)").await;
         let view = world.mail.view(&web, person.account, mailbox).await.unwrap();

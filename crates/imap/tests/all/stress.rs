@@ -141,7 +141,8 @@ impl Modelled {
                 return lines;
             }
             self.told(&line, "UID FETCH");
-            lines.push(line);
+            // Each message is recent for one client alone.
+            lines.push(line.replace("\\Recent ", "").replace("\\Recent", ""));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use testkit::mail::{World, embedded, message};
+use testkit::mail::{World, both, message};
 
 use crate::house::{Client, House};
 
@@ -20,8 +20,23 @@ fn fits(pattern: &str, line: &str) -> bool {
     rest.len() >= last.len() && rest.ends_with(last)
 }
 
+/// The next line of the server. A transcript that is not about `\Recent` does not hear of it.
+async fn hear(client: &mut Client, with_recent: bool) -> String {
+    loop {
+        let line = client.line().await;
+        let is_count = line.strip_prefix("* ").and_then(|rest| rest.strip_suffix(" RECENT"));
+        if with_recent {
+            return line;
+        }
+        if is_count.is_none_or(|count| count.parse::<u32>().is_err()) {
+            return line.replace("\\Recent ", "").replace("\\Recent", "");
+        }
+    }
+}
+
 async fn play(world: &World, house: &House, name: &str, text: &str) {
     let mut clients: BTreeMap<String, Client> = BTreeMap::new();
+    let with_recent = text.starts_with("# \\Recent");
     for (number, line) in (1..).zip(text.lines()) {
         let at = format!("{name}:{number}");
         let Some((who, rest)) = line.split_once(' ') else {
@@ -61,12 +76,12 @@ async fn play(world: &World, house: &House, name: &str, text: &str) {
             // Without the end of the line: a literal that does not end with one.
             "C-" => client.send(rest).await,
             "S:" => {
-                let found = client.line().await;
+                let found = hear(client, with_recent).await;
                 assert!(fits(rest, &found), "{at}\nexpected {rest}\n   found {found}");
             }
             // Anything may come before this line.
             "S~" => loop {
-                let found = client.line().await;
+                let found = hear(client, with_recent).await;
                 assert!(!found.is_empty(), "{at}: the connection ended before {rest}");
                 if fits(rest, &found) {
                     break;
@@ -81,7 +96,7 @@ async fn play(world: &World, house: &House, name: &str, text: &str) {
 fn transcript(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(format!("{name}.txt"));
     let text = std::fs::read_to_string(path).expect("a transcript");
-    embedded(4, |world| {
+    both(4, |world| {
         let text = text.clone();
         async move {
             let house = House::open(&world).await;
@@ -118,6 +133,9 @@ const PLAYED: &[&str] = &[
     "subscriptions",
     "bodies",
     "multisearch",
+    "recent",
+    "context",
+    "zones",
 ];
 
 #[test]
@@ -154,6 +172,21 @@ fn p07_messages_are_appended_stored_and_expunged() {
 #[test]
 fn p07_two_clients_see_each_others_changes() {
     transcript("two_clients");
+}
+
+#[test]
+fn p07_the_first_session_that_hears_of_a_message_has_it_as_recent() {
+    transcript("recent");
+}
+
+#[test]
+fn p07_results_of_searches_are_kept_current() {
+    transcript("context");
+}
+
+#[test]
+fn p07_dates_keep_their_zones() {
+    transcript("zones");
 }
 
 #[test]

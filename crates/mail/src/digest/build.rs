@@ -31,6 +31,21 @@ fn values(kept: &[u8], name: &str) -> Option<String> {
     out
 }
 
+/// As [`values`], of a field with addresses. One that is written with comments or spaces in it is there as it is meant
+/// too: ENVELOPE tells it so, and clients search for it so.
+fn addressed(kept: &[u8], name: &str) -> Option<String> {
+    let mut out = values(kept, name)?;
+    for field in header::fields(kept).filter(|field| field.is(name)) {
+        for address in header::addresses(field.value).into_iter().filter_map(|(_, address)| address) {
+            if !out.contains(&address) {
+                out.push(' ');
+                out.push_str(&address);
+            }
+        }
+    }
+    Some(out)
+}
+
 /// The local part and the name to show of the first address of a field.
 fn first_address(kept: &[u8], name: &str) -> (String, String) {
     let Some(field) = header::fields(kept).find(|field| field.is(name)) else { return Default::default() };
@@ -64,10 +79,10 @@ impl Digest {
         let message_id = if row.message_id.is_empty() { 0 } else { id_number(&row.message_id) };
         let texts = [
             (Field::Subject, values(kept, "Subject")),
-            (Field::From, values(kept, "From")),
-            (Field::To, values(kept, "To")),
-            (Field::Cc, values(kept, "Cc")),
-            (Field::Bcc, values(kept, "Bcc")),
+            (Field::From, addressed(kept, "From")),
+            (Field::To, addressed(kept, "To")),
+            (Field::Cc, addressed(kept, "Cc")),
+            (Field::Bcc, addressed(kept, "Bcc")),
             (Field::MessageId, values(kept, "Message-ID")),
         ];
         let (from, display_from) = first_address(kept, "From");

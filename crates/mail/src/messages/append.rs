@@ -6,7 +6,7 @@ use kernel::Batch;
 use store::sql::Locks;
 
 use super::copy::Place;
-use super::{Read, items};
+use super::{Arrived, Read, items};
 use crate::flags::Keywords;
 use crate::{Mail, mailboxes};
 
@@ -22,6 +22,8 @@ pub struct Append {
     pub keywords: Keywords,
     /// When it arrived, in milliseconds since 1970; none: now.
     pub received_at: Option<i64>,
+    /// The zone in which that was said, minutes east of UTC.
+    pub received_zone: i16,
 }
 
 /// Where a message was put.
@@ -54,12 +56,12 @@ struct Ready {
     message: Read,
     body: store::blobs::Put,
     keywords: Keywords,
-    received_at: i64,
+    arrived: Arrived,
 }
 
 impl Ready {
     fn put(&self, batch: &mut Batch<'_, '_>, mailbox: CollectionId) -> Result<Appended> {
-        let made = self.message.put(batch, mailbox, &self.body, self.received_at, &self.keywords)?;
+        let made = self.message.put(batch, mailbox, &self.body, self.arrived, &self.keywords)?;
         Ok(Appended {
             uid: mailboxes::uid(made.item.0)?,
             object: made.object,
@@ -84,13 +86,15 @@ impl Mail {
             ));
         }
         let organisation = self.organisation_of(account).await?;
-        let made_ready =
-            messages.into_iter().map(|Append { body: whole, keywords, received_at }| async move {
+        let made_ready = messages.into_iter().map(
+            |Append { body: whole, keywords, received_at, received_zone }| async move {
                 let body = self.put_body(organisation, &whole, 0).await?;
                 let message = read(self, &whole, 0).await?;
-                let received_at = received_at.unwrap_or_else(|| ctx.now_ms());
-                Ok(Ready { message, body, keywords, received_at })
-            });
+                let at_ms = received_at.unwrap_or_else(|| ctx.now_ms());
+                let arrived = Arrived { at_ms, zone_minutes: received_zone };
+                Ok(Ready { message, body, keywords, arrived })
+            },
+        );
         // Together: bodies that wait at the same time become durable at once.
         futures_util::future::try_join_all(made_ready).await
     }

@@ -14,9 +14,11 @@ pub(crate) type Place = (AccountId, CollectionId);
 
 const COPY: &str = "
     INSERT INTO message (account_id, id, body, trace, size, received_at, sent_at, thread_id, message_id, refs,
-           subject, sender, preview, has_attachment, header_bytes, fields, envelope, structure)
+           subject, sender, preview, has_attachment, header_bytes, fields, envelope, structure,
+           received_zone)
     SELECT $3, $4, body, trace, size, received_at, sent_at, $4, message_id, refs,
-           subject, sender, preview, has_attachment, header_bytes, fields, envelope, structure
+           subject, sender, preview, has_attachment, header_bytes, fields, envelope, structure,
+           received_zone
       FROM message WHERE account_id = $1 AND id = $2";
 
 fn pairs(moved: Vec<(base::ItemId, base::ItemId)>) -> Result<Vec<(u32, u32)>> {

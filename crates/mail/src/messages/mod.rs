@@ -41,8 +41,24 @@ pub(crate) static INSERT: Bulk = Bulk::insert(
         ("fields", Type::Bytes),
         ("envelope", Type::Bytes),
         ("structure", Type::Text),
+        ("received_zone", Type::Int),
     ],
 );
+
+/// When a message arrived, as it was said.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived {
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// The zone in which it was said, minutes east of UTC.
+    pub zone_minutes: i16,
+}
+
+impl From<i64> for Arrived {
+    fn from(at_ms: i64) -> Self {
+        Self { at_ms, zone_minutes: 0 }
+    }
+}
 
 /// A message that was read once and may be put into any number of mailboxes.
 #[derive(Clone)]
@@ -87,10 +103,11 @@ impl Read {
         batch: &mut Batch<'_, '_>,
         mailbox: CollectionId,
         body: &Put,
-        received_at: i64,
+        received: impl Into<Arrived>,
         keywords: &Keywords,
     ) -> Result<Created> {
         let Inner { trace, size, summary, keys, fresh } = &*self.0;
+        let Arrived { at_ms, zone_minutes } = received.into();
         let state = Some(keywords.others.join(" ")).filter(|state| !state.is_empty());
         let new = NewItem {
             size: *size,
@@ -112,7 +129,7 @@ impl Read {
                 body.hash(),
                 &trace[..],
                 *size,
-                received_at,
+                at_ms,
                 summary.sent_at,
                 thread,
                 &summary.message_id,
@@ -124,7 +141,8 @@ impl Read {
                 summary.header_bytes,
                 &summary.fields[..],
                 summary.envelope.as_bytes(),
-                &summary.structure
+                &summary.structure,
+                i64::from(zone_minutes)
             ],
         )?;
         if let Some((fresh, whole)) = fresh.clone() {

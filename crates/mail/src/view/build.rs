@@ -18,13 +18,21 @@ fn info(view: &mut KernelView<'_, '_>, account: AccountId, mailbox: CollectionId
     if info.kind == crate::NAME { Ok(info) } else { Err(Error::not_found("mailbox")) }
 }
 
-/// When contents arrived.
-fn dates(view: &mut KernelView<'_, '_>, account: AccountId, contents: &[i64]) -> Result<HashMap<i64, i64>> {
+fn zone(minutes: i64) -> i16 {
+    i16::try_from(minutes).unwrap_or(0)
+}
+
+/// When contents arrived, and in which zone that was said.
+fn dates(
+    view: &mut KernelView<'_, '_>,
+    account: AccountId,
+    contents: &[i64],
+) -> Result<HashMap<i64, (i64, i16)>> {
     let mut out = HashMap::with_capacity(contents.len());
     for chunk in contents.chunks(DATES) {
-        let sql = "SELECT id, received_at FROM message WHERE account_id = $1 AND id {in $2}";
+        let sql = "SELECT id, received_at, received_zone FROM message WHERE account_id = $1 AND id {in $2}";
         let values = params![account, chunk.to_vec()];
-        out.extend(view.tx().query(sql, values, |row| Ok((row.int(0)?, row.int(1)?)))?);
+        out.extend(view.tx().query(sql, values, |row| Ok((row.int(0)?, (row.int(1)?, zone(row.int(2)?)))))?);
     }
     Ok(out)
 }
@@ -35,13 +43,15 @@ fn entries(view: &mut KernelView<'_, '_>, account: AccountId, items: Vec<Item>) 
     items
         .into_iter()
         .map(|item| {
+            let (received_at, received_zone) = dates.get(&item.content).copied().unwrap_or_default();
             Ok(Entry {
                 uid: mailboxes::uid(item.id.0)?,
                 flags: item.flags,
                 object: item.object.0,
                 content: item.content,
                 size: item.size,
-                received_at: dates.get(&item.content).copied().unwrap_or(0),
+                received_at,
+                received_zone,
                 modseq: item.changed_seq,
                 state: item.state.map(Arc::from),
             })

@@ -34,6 +34,8 @@ pub struct Entry {
     pub size: i64,
     /// When it arrived, milliseconds since 1970.
     pub received_at: i64,
+    /// The zone in which that was said, minutes east of UTC.
+    pub received_zone: i16,
     /// The commit that last changed it.
     pub modseq: Seq,
     /// Its other keywords and properties, as they stand in its item.

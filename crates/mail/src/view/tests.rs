@@ -13,6 +13,7 @@ fn entry(uid: u32, modseq: i64) -> Entry {
         content: uid_wide,
         size: 10,
         received_at: uid_wide,
+        received_zone: 0,
         modseq: Seq(modseq),
         state: None,
     }

@@ -30,6 +30,7 @@ fn p14_flags_and_categories_are_set_taken_away_and_replaced() {
             body: Bytes::from(message(subject, "text")),
             keywords: words(names),
             received_at: Some(1_000),
+            received_zone: 0,
         };
         let two = vec![append("One", &["\\Seen", "Work"]), append("Two", &[])];
         let made = world.mail.append(&ctx, person.account, inbox, two).await.unwrap();
@@ -107,7 +108,7 @@ fn a_message_that_is_too_large_is_refused_by_its_limit() {
         ctx.limits = std::sync::Arc::new(limits);
         let inbox = world.mailbox(person, Role::Inbox).await.id;
         let body = Bytes::from(message("Long", &"x".repeat(200)));
-        let long = Append { body, keywords: Keywords::default(), received_at: None };
+        let long = Append { body, keywords: Keywords::default(), received_at: None, received_zone: 0 };
         let error = world.mail.append(&ctx, person.account, inbox, vec![long]).await.unwrap_err();
         assert_eq!((error.meaning(), error.field()), (Meaning::TooLarge, "message"));
     });

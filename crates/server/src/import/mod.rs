@@ -185,6 +185,7 @@ impl Import<'_> {
                         body,
                         keywords: entry.keywords.clone(),
                         received_at: entry.received_at,
+                        received_zone: 0,
                     },
                 }),
                 None => outcome.leave("went away meanwhile; the next run looks again".to_owned()),

@@ -85,6 +85,7 @@ impl Session {
                 body: ready.message.clone(),
                 keywords: Keywords::parse(["\\Seen"])?,
                 received_at: None,
+                received_zone: 0,
             };
             self.door.mail.append(&login.ctx, login.account, sent.id, vec![append]).await.map(|_| ())
         };

@@ -140,6 +140,7 @@ async fn put(
                 body: (*letter).clone().message(sent_at)?,
                 keywords: Keywords::parse(flags)?,
                 received_at: Some(sent_at * 1_000),
+                received_zone: 0,
             });
         }
         mail.append(ctx, account, mailbox, messages).await?;
