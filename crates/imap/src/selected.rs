@@ -71,7 +71,7 @@ pub struct Selected {
     pub keywords: Vec<Box<str>>,
     /// Messages of which this session was the first to hear.
     pub recent: Ranges,
-    /// What all sessions share of that; there is none where nothing is `\Recent` (IMAP4rev2).
+    /// What all sessions share of that; there is none where nothing is `\Recent` (`IMAP4rev2`).
     pub firsts: Option<mail::recent::Recent>,
     /// Searches whose results are kept current.
     pub updates: Vec<crate::updates::Update>,

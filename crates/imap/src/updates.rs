@@ -90,16 +90,12 @@ pub(crate) async fn before(
         if view.seq <= update.seq && pending.is_empty() {
             continue;
         }
-        let (changed, gone) = match view.changes_since(update.seq) {
-            Some(changes) => {
-                let changed: Ranges = changes.changed.iter().map(|entry| entry.uid).collect();
-                (changed, changes.gone.into_iter().collect::<Ranges>())
-            }
-            None => {
-                let there: Ranges = view.iter().map(|entry| entry.uid).collect();
-                let gone = update.found.without(&there);
-                (there, gone)
-            }
+        let (changed, gone): (Ranges, Ranges) = if let Some(changes) = view.changes_since(update.seq) {
+            (changes.changed.iter().map(|entry| entry.uid).collect(), changes.gone.into_iter().collect())
+        } else {
+            let there: Ranges = view.iter().map(|entry| entry.uid).collect();
+            let gone = update.found.without(&there);
+            (there, gone)
         };
         // Who may not be told of a message's end yet keeps it in the result until then.
         let gone = if expunge { merged(&gone, &pending) } else { Ranges::EMPTY };
