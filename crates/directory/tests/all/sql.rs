@@ -159,6 +159,9 @@ fn postmap(world: &World, map: &str, key: &str) -> Option<String> {
         shipped.lines().filter(|line| !is_place(line)).flat_map(|line| [line, "\n"]).collect();
     let file = world.engine.folder.path().join(format!("{map}.cf"));
     std::fs::write(&file, format!("{place}{query}")).unwrap();
+    // Postfix waits seconds for a map that was written just now, in case its writer is not done.
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    std::fs::File::options().write(true).open(&file).and_then(|file| file.set_modified(long_ago)).unwrap();
     let asked = std::process::Command::new("postmap")
         .args(["-q", key, &format!("{kind}:{}", file.display())])
         .output()
