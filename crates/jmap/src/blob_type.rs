@@ -25,6 +25,7 @@ static TABLE: Table = Table {
     doc: "Bytes: what was uploaded, whole messages, parts of messages.",
     shared: true,
     pushed: false,
+    personal: false,
     properties: &[
         Property::new("id", Shape::Id, "Its id.").server_set().immutable(),
         Property::new("data", TEXT, "Its bytes: `data:asText` when they are UTF-8, else `data:asBase64`.")

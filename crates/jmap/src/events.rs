@@ -58,7 +58,7 @@ async fn states_of(call: &Call, access: &Access) -> Result<States> {
     let mut states = States::new();
     for kind in call.engine().types() {
         let table = kind.table();
-        if !table.pushed || !(access.own || table.shared) {
+        if !table.pushed || table.personal || !(access.own || table.shared) {
             continue;
         }
         match kind.state(call, access).await {
@@ -71,6 +71,21 @@ async fn states_of(call: &Call, access: &Access) -> Result<States> {
         }
     }
     Ok(states)
+}
+
+/// All states that a caller may ask, as they are now, in a text that changes can be told from.
+pub(crate) async fn token_now(call: &Call) -> Result<String> {
+    let mut all = Known::new();
+    let shared = call.shared_accounts().await?;
+    for access in std::iter::once(&call.own()).chain(shared) {
+        all.insert(access.account, Arc::new(states_of(call, access).await?));
+    }
+    Ok(token_of(&all))
+}
+
+fn token_of(known: &Known) -> String {
+    let all: BTreeMap<i64, &States> = known.iter().map(|(account, states)| (account.0, &**states)).collect();
+    URL_SAFE_NO_PAD.encode(json!(all).to_string())
 }
 
 impl Shared {
@@ -124,6 +139,50 @@ impl Jmap {
     }
 }
 
+impl Jmap {
+    /// What changed since a token, of everything that the client may ask; nothing where nothing did.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn changes_since(
+        &self,
+        client: &Client,
+        types: Option<Vec<String>>,
+        token: &str,
+    ) -> Result<Option<StateChange>> {
+        let call = self.call(client);
+        let (mut changed, mut now) = (serde_json::Map::new(), Known::new());
+        let known = read_token(self, token).unwrap_or_default();
+        let shared = call.shared_accounts().await?;
+        for access in std::iter::once(&call.own()).chain(shared) {
+            let states = Arc::new(states_of(&call, access).await?);
+            let new = differing(types.as_deref(), known.get(&access.account), &states);
+            if !new.is_empty() {
+                changed.insert(access.id(), Value::Object(new));
+            }
+            now.insert(access.account, states);
+        }
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let object = json!({ "@type": "StateChange", "changed": changed });
+        Ok(Some(StateChange { object, token: token_of(&now) }))
+    }
+}
+
+/// The states that are other ones than before, of the types that are wanted.
+fn differing(
+    types: Option<&[String]>,
+    before: Option<&Arc<States>>,
+    now: &States,
+) -> serde_json::Map<String, Value> {
+    let differs = |(name, state): &(&&'static str, &String)| {
+        types.is_none_or(|types| types.iter().any(|wanted| wanted == **name))
+            && before.is_none_or(|before| before.get(**name) != Some(*state))
+    };
+    now.iter().filter(differs).map(|(name, state)| ((*name).to_owned(), json!(state))).collect()
+}
+
 impl Follower {
     /// Looks at accounts anew; what changed in them.
     async fn look(&mut self, accounts: &[AccountId], seq: Option<Seq>) -> Result<Option<StateChange>> {
@@ -136,15 +195,7 @@ impl Follower {
                 None => Arc::new(states_of(&call, &access).await?),
             };
             let before = self.known.insert(*account, states.clone());
-            let differs = |(name, state): &(&&'static str, &String)| {
-                self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == **name))
-                    && before.as_ref().is_none_or(|before| before.get(**name) != Some(*state))
-            };
-            let new: serde_json::Map<String, Value> = states
-                .iter()
-                .filter(differs)
-                .map(|(name, state)| ((*name).to_owned(), json!(state)))
-                .collect();
+            let new = differing(self.types.as_deref(), before.as_ref(), &states);
             if !new.is_empty() {
                 changed.insert(access.id(), Value::Object(new));
             }
@@ -185,9 +236,7 @@ impl Follower {
 
     /// All states as a text.
     pub fn token(&self) -> String {
-        let all: BTreeMap<i64, &States> =
-            self.known.iter().map(|(account, states)| (account.0, &**states)).collect();
-        URL_SAFE_NO_PAD.encode(json!(all).to_string())
+        token_of(&self.known)
     }
 }
 

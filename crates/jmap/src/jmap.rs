@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::blobs::{self, Blob};
 use crate::engine::{self, Call, Engine, Request, RequestError, Table, Type};
-use crate::{blob_type, events, quota, session, sieve, vacation};
+use crate::{blob_type, directory, events, push_subscription, quota, session, sieve, vacation};
 
 /// Who asks: the context of the login, its address, and where the client found this server.
 #[derive(Debug, Clone)]
@@ -35,7 +35,15 @@ struct Inner {
 
 /// All types.
 fn types() -> Vec<Arc<dyn Type>> {
-    let lists = [blob_type::types(), crate::mail::types(), quota::types(), sieve::types(), vacation::types()];
+    let lists = [
+        push_subscription::types(),
+        blob_type::types(),
+        crate::mail::types(),
+        quota::types(),
+        sieve::types(),
+        vacation::types(),
+        directory::types(),
+    ];
     lists.into_iter().flatten().collect()
 }
 
@@ -142,6 +150,16 @@ impl Jmap {
         }
         *count += 1;
         Ok(Busy { inner: self.0.clone(), account, work })
+    }
+
+    /// Someone sends to clients that are not connected, from now on: they subscribe with its public key (base64url).
+    pub fn use_push(&self, key: String, is_private_allowed: bool) {
+        self.0.engine.push().begin(key, is_private_allowed);
+    }
+
+    /// Returns when a client of this node changed where it wants to be told.
+    pub async fn push_was_changed(&self) {
+        self.0.engine.push().was_changed().await;
     }
 
     pub(crate) fn shared_states(&self) -> &events::Shared {

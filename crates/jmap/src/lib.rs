@@ -8,10 +8,13 @@
 
 mod blob_type;
 pub mod blobs;
+mod dates;
+mod directory;
 pub mod engine;
 mod events;
 mod jmap;
 pub mod mail;
+mod push_subscription;
 mod quota;
 pub mod reference;
 mod session;
@@ -22,3 +25,4 @@ mod vacation;
 pub use engine::RequestError;
 pub use events::{Follower, StateChange};
 pub use jmap::{Busy, Client, Jmap, Work};
+pub use push_subscription::id_of as push_subscription_id;

@@ -23,6 +23,7 @@ static TABLE: Table = Table {
     doc: "What an account uses of what it may use; there is none where nothing is limited.",
     shared: true,
     pushed: true,
+    personal: false,
     properties: &[
         Property::new("id", Shape::Id, "Its id.").server_set().immutable(),
         Property::new("resourceType", RESOURCE, "What is counted: always bytes.").server_set(),

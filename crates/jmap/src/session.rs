@@ -34,6 +34,8 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::CORE, shared: true, server: core, ..plain },
         Capability { name: capabilities::QUOTA, shared: true, ..plain },
         Capability { name: capabilities::VACATION, ..plain },
+        Capability { name: capabilities::VAPID, of_accounts: false, ..plain },
+        Capability { name: capabilities::DIRECTORY, ..plain },
         Capability { name: capabilities::BLOB, shared: true, account: blob_type::of_account, ..plain },
         Capability {
             name: capabilities::SIEVE,
@@ -70,11 +72,15 @@ async fn accounts(call: &Call) -> Result<Map<String, Value>> {
 async fn without_state(call: &Call, client: &Client) -> Result<Map<String, Value>> {
     let engine = call.engine();
     let server: Map<String, Value> = (engine.capabilities().iter())
+        .filter(|capability| capability.name != capabilities::VAPID || engine.push().is_sent())
         .map(|capability| {
             let mut value = (capability.server)(call.limits());
             if capability.name == capabilities::WEBSOCKET {
                 let origin = client.origin.replacen("http", "ws", 1);
                 value = json!({ "url": format!("{origin}/jmap/ws"), "supportsPush": true });
+            }
+            if let (capabilities::VAPID, Some(key)) = (capability.name, engine.push().key()) {
+                value = json!({ "applicationServerKey": key });
             }
             (capability.name.to_owned(), value)
         })

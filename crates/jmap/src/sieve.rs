@@ -21,6 +21,7 @@ static TABLE: Table = Table {
     doc: "A Sieve script; at most one of an account is in force.",
     shared: false,
     pushed: true,
+    personal: false,
     properties: &[
         Property::new("id", Shape::Id, "Its id, stable over renames.").server_set().immutable(),
         Property::new(

@@ -26,6 +26,7 @@ static TABLE: Table = Table {
     doc: "The answer that senders get while a person is away. There is one, with the id `singleton`.",
     shared: false,
     pushed: true,
+    personal: false,
     properties: &[
         Property::new("id", Shape::Id, "Always `singleton`.").server_set().immutable(),
         Property::new("isEnabled", Shape::Bool, "Whether senders are answered."),

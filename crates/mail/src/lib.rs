@@ -16,6 +16,7 @@ pub mod html;
 mod mail;
 mod mailboxes;
 mod messages;
+pub mod push;
 pub mod queue;
 pub mod recent;
 mod rows;
@@ -60,8 +61,16 @@ pub const PART: Part = Part {
 };
 
 /// All tables of mail, each part after those that it refers to: what a store that keeps mail is opened with.
-pub const PARTS: &[Part] =
-    &[PART, queue::PART, dkim::PART, greylist::PART, taken::PART, uploads::PART, submission::PART];
+pub const PARTS: &[Part] = &[
+    PART,
+    queue::PART,
+    dkim::PART,
+    greylist::PART,
+    taken::PART,
+    uploads::PART,
+    submission::PART,
+    push::PART,
+];
 
 /// What names bodies beside the kind's own table: for the sweep of the blob store.
 pub const REFERENCES: &[Reference] = &[queue::REFERENCE, uploads::REFERENCE];

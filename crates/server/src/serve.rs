@@ -7,6 +7,7 @@ use std::time::Duration;
 use base::{Error, Random, Result};
 use httpd::auth::{Auth, Sample};
 use httpd::health::Health;
+use httpd::jmap::{PushSettings, Pusher};
 use httpd::metrics::Metrics;
 use httpd::{Listening, Mount, Options, Site, Stop};
 use jmap::Jmap;
@@ -35,6 +36,7 @@ pub struct Running {
     /// The other doors, each with an address that it really has.
     pub doors: Vec<(&'static str, SocketAddr)>,
     outbound: Option<Outbound>,
+    pusher: Option<Pusher>,
     node: Node,
     blobs: Blobs,
     search: Search,
@@ -112,9 +114,27 @@ impl Opened {
         let health = health(&self.node, bodies::place(config));
         let mut doors =
             vec![Auth::mount(), clients::mount(config, &self.node.directory), httpd::web::mount()];
-        doors.extend(httpd::jmap::mounts(&Jmap::new(self.mail.clone()), &config.limits));
-        listen(config, metrics, health, doors, self, chores).await
+        let jmap = Jmap::new(self.mail.clone());
+        doors.extend(httpd::jmap::mounts(&jmap, &config.limits));
+        let pusher = pusher(config, &jmap, &self.node).await?;
+        let mut running = listen(config, metrics, health, doors, self, chores).await?;
+        running.pusher = pusher;
+        Ok(running)
     }
+}
+
+/// Sends to clients that are not connected; nothing when the configuration says so.
+async fn pusher(config: &Config, jmap: &Jmap, node: &Node) -> Result<Option<Pusher>> {
+    if !config.push.send {
+        return Ok(None);
+    }
+    let contact = match config.push.contact.as_str() {
+        "" => format!("mailto:postmaster@{}", certificates::hostname(config)),
+        contact => contact.to_owned(),
+    };
+    let roots = outbound::roots(config)?;
+    let settings = PushSettings { roots, contact, allow_private: config.push.allow_private };
+    Pusher::start(jmap, &node.ctx, settings).await.map(Some)
 }
 
 /// What must work before this node is sent requests.
@@ -208,6 +228,7 @@ async fn listen(
         authenticator: open.authenticator,
         follow,
         outbound,
+        pusher: None,
         node,
         blobs,
         search,
@@ -266,6 +287,9 @@ impl Running {
         }
         if let Some(outbound) = self.outbound {
             outbound.stop(self.drain_time).await;
+        }
+        if let Some(pusher) = self.pusher {
+            pusher.stop(self.drain_time).await;
         }
         self.chores.stop(self.drain_time).await;
         self.search.close().await;

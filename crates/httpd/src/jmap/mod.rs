@@ -8,6 +8,7 @@
 mod client;
 mod download;
 mod events;
+mod push;
 mod upload;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use base::Limits;
 use crate::problem::Problem;
 use crate::site::Mount;
 use client::Who;
+pub use push::{PushSettings, Pusher};
 
 /// How long an upload or a slow request may take.
 const UPLOAD_TIME: Duration = Duration::from_mins(10);

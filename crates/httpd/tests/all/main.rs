@@ -14,4 +14,5 @@ mod frame;
 mod hostile;
 mod images;
 mod logins;
+mod push;
 mod world;

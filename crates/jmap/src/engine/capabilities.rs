@@ -52,5 +52,7 @@ pub const PRINCIPALS_OWNER: &str = "urn:ietf:params:jmap:principals:owner";
 pub const MDN: &str = "urn:ietf:params:jmap:mdn";
 /// RFC 8887.
 pub const WEBSOCKET: &str = "urn:ietf:params:jmap:websocket";
+/// RFC 9749.
+pub const VAPID: &str = "urn:ietf:params:jmap:webpush-vapid";
 /// Ours: organisations, domains, people, groups, aliases, classes of service.
 pub const DIRECTORY: &str = "https://beffroi.org/jmap/directory";

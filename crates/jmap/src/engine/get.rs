@@ -74,9 +74,14 @@ pub(crate) async fn get(
     let wanted = wanted(kind, arguments.strings_opt("properties")?)?;
     arguments.check(method.arguments)?;
     let all = ids.is_none();
-    buffer.extend_from_slice(b"{\"accountId\":");
-    write(buffer, &account.id())?;
-    buffer.extend_from_slice(b",\"list\":[");
+    let personal = kind.table().personal;
+    buffer.push(b'{');
+    if !personal {
+        buffer.extend_from_slice(b"\"accountId\":");
+        write(buffer, &account.id())?;
+        buffer.push(b',');
+    }
+    buffer.extend_from_slice(b"\"list\":[");
     let mut out = Objects::new(std::mem::take(buffer), wanted, call.limits().jmap_answer_bytes);
     let done = kind.get(call, account, GetRequest { ids, arguments }, &mut out).await;
     *buffer = out.buffer;
@@ -86,8 +91,10 @@ pub(crate) async fn get(
     }
     buffer.extend_from_slice(b"],\"notFound\":");
     write(buffer, &out.not_found)?;
-    buffer.extend_from_slice(b",\"state\":");
-    write(buffer, &state)?;
+    if !personal {
+        buffer.extend_from_slice(b",\"state\":");
+        write(buffer, &state)?;
+    }
     buffer.push(b'}');
     Ok(())
 }

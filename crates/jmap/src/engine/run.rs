@@ -1,9 +1,10 @@
 //! A request from its bytes to its answer.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::get::write;
 use super::reference::{self, Answered};
@@ -16,6 +17,45 @@ use super::{
 pub(crate) struct Engine {
     types: Vec<Arc<dyn Type>>,
     capabilities: Vec<Capability>,
+    push: Push,
+}
+
+/// What is known of whoever sends to clients that are not connected.
+#[derive(Default)]
+pub(crate) struct Push {
+    sender: OnceLock<(String, bool)>,
+    changed: Notify,
+}
+
+impl Push {
+    /// Someone sends from now on, under a public key; `is_private_allowed`: to inner networks, too.
+    pub(crate) fn begin(&self, key: String, is_private_allowed: bool) {
+        // The first one stays.
+        let _ = self.sender.set((key, is_private_allowed));
+    }
+
+    /// The public key of the sender.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.sender.get().map(|(key, _)| key.as_str())
+    }
+
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sender.get().is_some()
+    }
+
+    pub(crate) fn is_private_allowed(&self) -> bool {
+        self.sender.get().is_some_and(|(_, allowed)| *allowed)
+    }
+
+    /// Says that a subscription changed.
+    pub(crate) fn change(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Returns when one did.
+    pub(crate) async fn was_changed(&self) {
+        self.changed.notified().await;
+    }
 }
 
 /// The answers so far: one buffer, and where in it which answer stands.
@@ -84,7 +124,11 @@ impl Answers {
 
 impl Engine {
     pub(crate) fn new(types: Vec<Arc<dyn Type>>, capabilities: Vec<Capability>) -> Self {
-        Self { types, capabilities }
+        Self { types, capabilities, push: Push::default() }
+    }
+
+    pub(crate) fn push(&self) -> &Push {
+        &self.push
     }
 
     pub(crate) fn capabilities(&self) -> &[Capability] {
@@ -193,7 +237,8 @@ impl Engine {
             return Err(unknown());
         }
         let mut arguments = Arguments::new(arguments);
-        let account = call.access(&arguments.string("accountId")?).await?;
+        let account =
+            if table.personal { call.own() } else { call.access(&arguments.string("accountId")?).await? };
         if !account.own && !table.shared {
             return Err(MethodError::AccountNotSupportedByMethod);
         }
@@ -228,6 +273,10 @@ impl Engine {
                 body
             }
         };
+        let mut body = body;
+        if table.personal {
+            body.retain(|name, _| !matches!(name.as_str(), "accountId" | "oldState" | "newState"));
+        }
         write(&mut answers.buffer, &body)?;
         answers.end(id)?;
         answers.check(call).map(|()| then)

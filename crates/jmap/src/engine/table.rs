@@ -202,6 +202,8 @@ pub struct Table {
     pub shared: bool,
     /// Whether its state is told to clients that follow changes.
     pub pushed: bool,
+    /// Whether it is of the person and of no account: its methods know neither `accountId` nor states (RFC 8620 section 7.2).
+    pub personal: bool,
     /// What an object has.
     pub properties: &'static [Property],
     /// What a filter may ask.
@@ -220,6 +222,7 @@ impl Table {
         doc: "",
         shared: false,
         pushed: false,
+        personal: false,
         properties: &[],
         filters: &[],
         sorts: &[],

@@ -1,7 +1,6 @@
 //! JMAP for mail (RFC 8621): mailboxes, threads, messages, identities and their sending.
 
 mod blob;
-mod dates;
 mod email;
 mod identity;
 mod ids;

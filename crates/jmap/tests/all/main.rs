@@ -5,9 +5,11 @@
 
 mod blobs;
 mod client;
+mod directory;
 mod events;
 mod hostile;
 mod mail;
+mod push;
 mod requests;
 mod submission;
 mod vacation;

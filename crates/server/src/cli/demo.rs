@@ -81,6 +81,7 @@ fn open_doors(config: &mut Config, arguments: &Arguments) {
     config.pop3.tls_listen = listens(9);
     config.http.tls_listen = listens(10);
     config.tls.self_made = true;
+    config.push.allow_private = true;
     let mail = &mut config.mail;
     mail.plain_logins_from_loopback = true;
     if mail.hostname.is_empty() {

@@ -16,6 +16,12 @@ struct Generated {
 const GENERATED: &[Generated] = &[
     Generated { what: "config", file: "docs/config.md", text: render::manual },
     Generated { what: "limits", file: "docs/limits.md", text: render::limits_manual },
+    Generated { what: "jmap", file: "docs/api/jmap.md", text: jmap::reference::manual },
+    Generated {
+        what: "jmap-types",
+        file: "web/src/jmap/types.generated.ts",
+        text: jmap::reference::type_script_types,
+    },
 ];
 
 /// What to print.

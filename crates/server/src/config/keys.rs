@@ -250,6 +250,11 @@ keys! {
         certificates: PathBuf = PathBuf::from("tls"), not_empty, "The folder of the certificates: each a chain `NAME.crt` (or `NAME.pem`) beside its key `NAME.key`, both PEM. A client gets the one for the name it asks for, else the first by name. They are read again when a file changes and at SIGHUP; open connections stay.";
         self_made: bool = false, any, "Whether a certificate is made, signed by nobody, when the folder has none. For trying things out.";
     }
+    push: PushKeys = "push", "Push to clients that are not connected (RFC 8620 section 7.2, Web Push)." {
+        send: bool = true, any, "Whether clients may leave addresses that are told of changes.";
+        contact: String = String::new(), any, "An address for those who run a push service, such as `mailto:postmaster@example.org`. Empty: `postmaster` at `mail.hostname`.";
+        allow_private: bool = false, any, "Whether addresses of private networks are sent to, and addresses of the machine itself without TLS. People could reach inner servers with it.";
+    }
     metrics: MetricsKeys = "metrics", "Figures for Prometheus." {
         listen: Option<SocketAddr> = None, any, "An address of its own for `/metrics` and `/health`. Empty: they are answered on `http.listen`.";
         token: Secret = Secret::default(), any, "What a scraper must send as `Authorization: Bearer`. Empty: anyone who reaches the address may read the figures.";

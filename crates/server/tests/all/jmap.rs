@@ -173,3 +173,48 @@ fn p08_emails_and_blobs_are_copied_into_an_account_that_is_shared() {
         user.calls(&json!([["Blob/copy", {"accountId": team, "fromAccountId": team, "blobIds": []}, "0"]]));
     assert_eq!(same[0][1]["type"], "invalidArguments");
 }
+
+/// Takes one message that is pushed, and answers it.
+fn pushed(listener: &std::net::TcpListener) -> Value {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+            length = text.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[test]
+fn p08_a_program_that_is_not_connected_is_told_of_changes() {
+    let world = World::new();
+    let server = demo(&world, "1");
+    let user = User::new(&server, "u1@bench.test");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/told", listener.local_addr().unwrap());
+    let set = |arguments: Value| user.calls(&json!([["PushSubscription/set", arguments, "0"]]))[0][1].clone();
+    let refused = set(json!({"create": {"p": {"deviceClientId": "d", "url": "http://example.com/push"}}}));
+    assert!(refused["notCreated"]["p"].is_object(), "{refused}");
+    let made = set(json!({"create": {"p": {"deviceClientId": "d", "url": url}}}));
+    let id = made["created"]["p"]["id"].as_str().unwrap();
+    let shown = pushed(&listener);
+    assert_eq!((&shown["@type"], &shown["pushSubscriptionId"]), (&json!("PushVerification"), &json!(id)));
+    let done = set(json!({"update": {id: {"verificationCode": shown["verificationCode"]}}}));
+    assert_eq!(done["updated"], json!({id: null}), "{done}");
+    let inbox = user.mailbox(&user.account, "inbox");
+    let made =
+        user.call("Email/set", json!({"create": {"e": {"mailboxIds": {inbox: true}, "subject": "Told"}}}));
+    let told = pushed(&listener);
+    assert_eq!(told["@type"], "StateChange");
+    assert_eq!(told["changed"][&user.account]["Email"], made["newState"], "{told}");
+}

@@ -16,8 +16,8 @@ use mail_builder::mime::{BodyPart, MimePart, make_boundary};
 use serde_json::Value;
 
 use super::header::{CONVENIENCE, Form, Header};
+use crate::dates;
 use crate::engine::{Map, SetError};
-use crate::mail::dates;
 
 /// Levels of parts within one another.
 const DEPTH: usize = 16;

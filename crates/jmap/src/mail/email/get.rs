@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::body::{Body, PartProperties, lists};
 use super::header::{CONVENIENCE, Header, headers};
+use crate::dates;
 use crate::engine::{Access, Arguments, Call, GetRequest, MethodError, Object, Objects};
-use crate::mail::{blob, dates, ids};
+use crate::mail::{blob, ids};
 
 /// Bytes of messages that are in memory together.
 const AT_ONCE_BYTES: i64 = 16 << 20;

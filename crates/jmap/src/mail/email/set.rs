@@ -6,8 +6,9 @@ use mail::flags::Keywords;
 use serde_json::{Value, json};
 
 use super::compose::{Blobs, blob_ids, compose};
+use crate::dates;
 use crate::engine::{Access, Call, Map, MethodError, Patch, SetDone, SetError, SetRequest};
-use crate::mail::{blob, dates, ids};
+use crate::mail::{blob, ids};
 
 /// The keys of an object whose values are all true; nothing for another value.
 fn trues(value: &Value) -> Option<Vec<&str>> {

@@ -20,6 +20,7 @@ pub(crate) const EMAIL: Table = Table {
     doc: "A message, in however many mailboxes it lies.",
     shared: true,
     pushed: true,
+    personal: false,
     properties: &[
         Property::new("id", Shape::Id, "Its id; the EMAILID of IMAP.").server_set().immutable(),
         Property::new("blobId", Shape::Id, "The whole message.").server_set().immutable(),

@@ -41,6 +41,7 @@ static TABLE: Table = Table {
     doc: "A named set of emails.",
     shared: true,
     pushed: true,
+    personal: false,
     properties: &[
         Property::new("id", Shape::Id, "Its id; in the own account the MAILBOXID of IMAP.")
             .server_set()

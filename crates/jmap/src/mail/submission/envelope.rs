@@ -6,8 +6,8 @@ use mail::queue::{NewRecipient, Notify, ReturnText};
 use mail::submission::Heads;
 use serde_json::{Value, json};
 
+use crate::dates;
 use crate::engine::{Map, SetError};
-use crate::mail::dates;
 
 /// An envelope that was read.
 #[derive(Debug, Clone, Default)]

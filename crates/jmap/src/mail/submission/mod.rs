@@ -10,7 +10,8 @@ use std::sync::Arc;
 use mail::submission::{Submission, SubmissionChanges};
 use serde_json::{Map as JsonMap, Value, json};
 
-use super::{dates, ids};
+use super::ids;
+use crate::dates;
 use crate::engine::{
     Access, Argument, Call, Changes, ChangesRequest, Condition, Filter, GetRequest, Hook, Method,
     MethodError, Objects, Page, Property, Query, QueryChanges, QueryChangesRequest, SetDone, SetRequest,
@@ -49,6 +50,7 @@ static TABLE: Table = Table {
     doc: "An email that was handed over to be sent. The record is kept for some days.",
     shared: false,
     pushed: true,
+    personal: false,
     properties: &[
         Property::new("id", Shape::Id, "Its id.").server_set().immutable(),
         Property::new("identityId", Shape::Id, "The identity that sends.").immutable().required(),

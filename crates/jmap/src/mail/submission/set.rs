@@ -10,8 +10,9 @@ use mail_parser::DateTime;
 use serde_json::{Value, json};
 
 use super::envelope::{Envelope, invalid_recipients};
+use crate::dates;
 use crate::engine::{Access, Call, Map, MethodError, Patch, SetDone, SetError, SetRequest};
-use crate::mail::{blob, dates, ids};
+use crate::mail::{blob, ids};
 
 /// What stands in a call, with whom it is about.
 struct Sender<'c> {

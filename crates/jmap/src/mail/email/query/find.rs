@@ -11,8 +11,9 @@ use mail::{Columns, Entry};
 use serde_json::Value;
 
 use super::{Asked, Candidate, Flags};
+use crate::dates;
 use crate::engine::{Filter, MethodError, Test};
-use crate::mail::{dates, ids};
+use crate::mail::ids;
 
 use super::words::{Words, split};
 

@@ -1,0 +1,990 @@
+// Generated from the tables of the JMAP door: run `cargo xtask generate` after a change there.
+
+export type Id = string;
+export type UTCDate = string;
+export type DateTime = string;
+
+export interface PushKeys {
+  /** The client's public key on P-256, in base64url. */
+  p256dh: string;
+  /** Its secret of 16 bytes, in base64url. */
+  auth: string;
+}
+
+export interface MailboxRights {
+  /** Read its emails. */
+  mayReadItems: boolean;
+  /** Put emails into it. */
+  mayAddItems: boolean;
+  /** Take emails out of it. */
+  mayRemoveItems: boolean;
+  /** Mark emails as seen. */
+  maySetSeen: boolean;
+  /** Change the other keywords. */
+  maySetKeywords: boolean;
+  /** Make mailboxes in it. */
+  mayCreateChild: boolean;
+  /** Rename and move it. */
+  mayRename: boolean;
+  /** Remove it. */
+  mayDelete: boolean;
+  /** Send emails that lie in it. */
+  maySubmit: boolean;
+}
+
+export interface EmailAddress {
+  /** The name to show. */
+  name: string | null;
+  /** The address. */
+  email: string;
+}
+
+export interface Envelope {
+  /** The sender; HOLDFOR and HOLDUNTIL send it later. */
+  mailFrom: EnvelopeAddress;
+  /** The recipients. */
+  rcptTo: EnvelopeAddress[];
+}
+
+export interface EnvelopeAddress {
+  /** The address. */
+  email: string;
+  /** Parameters of SMTP, with values that are not encoded. */
+  parameters: Record<string, string | null> | null;
+}
+
+export interface DeliveryStatus {
+  /** What was answered last. */
+  smtpReply: string;
+  /** Whether it arrived. */
+  delivered: 'queued' | 'yes' | 'no' | 'unknown';
+  /** Not known: always `unknown`. */
+  displayed: 'unknown' | 'yes';
+}
+
+export interface OwnedAddress {
+  /** What it is; set by the server. */
+  kind: 'primary' | 'alias' | 'temporary';
+  /** When a temporary address ends. */
+  expiresAt: UTCDate | null;
+  /** What it was made for. */
+  note: string;
+}
+
+/** An address that is told of changes, once the client has shown what was sent there first. Only those of the caller's own session are seen. */
+export interface PushSubscription {
+  /** Its id. */
+  readonly id: Id;
+  /** How the client knows itself on this device. */
+  readonly deviceClientId: string;
+  /** Where it is sent to, by HTTPS; never told again. */
+  readonly url?: string;
+  /** With them it is encrypted (RFC 8291); never told again. */
+  readonly keys?: PushKeys | null;
+  /** What was sent there first; null until the client shows it. */
+  verificationCode: string | null;
+  /** When it ends; the server may bring it forward. */
+  expires: UTCDate | null;
+  /** What is told; null: everything. */
+  types: string[] | null;
+}
+
+/** Bytes: what was uploaded, whole messages, parts of messages. */
+export interface Blob {
+  /** Its id. */
+  readonly id: Id;
+  /** Its bytes: `data:asText` when they are UTF-8, else `data:asBase64`. */
+  readonly data: string | null;
+  /** Its bytes as text; null when they are not UTF-8. */
+  readonly 'data:asText'?: string | null;
+  /** Its bytes in base64. */
+  readonly 'data:asBase64'?: string | null;
+  /** SHA-1 of the bytes, in base64. */
+  readonly 'digest:sha'?: string | null;
+  /** SHA-256 of the bytes, in base64. */
+  readonly 'digest:sha-256'?: string | null;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** Whether text was asked for and the bytes are not UTF-8. */
+  readonly isEncodingProblem?: boolean;
+  /** Whether the range reaches beyond the end. */
+  readonly isTruncated?: boolean;
+}
+
+/** A named set of emails. */
+export interface Mailbox {
+  /** Its id; in the own account the MAILBOXID of IMAP. */
+  readonly id: Id;
+  /** Its name for people. */
+  name: string;
+  /** The mailbox that it lies in. */
+  parentId: Id | null;
+  /** What it is for. */
+  role: string | null;
+  /** Its place among its siblings, the lowest first. */
+  sortOrder: number;
+  /** Its emails. */
+  readonly totalEmails: number;
+  /** Those neither seen nor drafts. */
+  readonly unreadEmails: number;
+  /** Conversations with an email in it. */
+  readonly totalThreads: number;
+  /** Conversations with an unread email in it. */
+  readonly unreadThreads: number;
+  /** What the caller may do. */
+  readonly myRights: MailboxRights;
+  /** Whether the caller wants to see it in lists. */
+  isSubscribed: boolean;
+}
+
+/** Conditions of a filter of Mailbox. */
+export interface MailboxFilter {
+  /** Lies in this mailbox; null: at the top. */
+  parentId?: Id | null;
+  /** Its name holds this. */
+  name?: string;
+  /** Has this role. */
+  role?: string | null;
+  /** Has a role. */
+  hasAnyRole?: boolean;
+  /** Is subscribed to. */
+  isSubscribed?: boolean;
+}
+
+export type MailboxSort = 'sortOrder' | 'name' | 'parentId';
+
+/** A conversation: messages that answer one another. */
+export interface Thread {
+  /** Its id; the THREADID of IMAP. */
+  readonly id: Id;
+  /** Its emails, those that arrived first before the others. */
+  readonly emailIds: Id[];
+}
+
+/** A message, in however many mailboxes it lies. */
+export interface Email {
+  /** Its id; the EMAILID of IMAP. */
+  readonly id: Id;
+  /** The whole message. */
+  readonly blobId: Id;
+  /** Its conversation. */
+  readonly threadId: Id;
+  /** Where it lies; every value is true. */
+  mailboxIds: Record<Id, boolean>;
+  /** Its keywords; every value is true. */
+  keywords: Record<string, boolean>;
+  /** Bytes of the whole message. */
+  readonly size: number;
+  /** When it arrived. */
+  readonly receivedAt: UTCDate;
+  /** The field Message-ID. */
+  readonly messageId: string[] | null;
+  /** The field In-Reply-To. */
+  readonly inReplyTo: string[] | null;
+  /** The field References. */
+  readonly references: string[] | null;
+  /** The field Sender. */
+  readonly sender: EmailAddress[] | null;
+  /** The field From. */
+  readonly from: EmailAddress[] | null;
+  /** The field To. */
+  readonly to: EmailAddress[] | null;
+  /** The field Cc. */
+  readonly cc: EmailAddress[] | null;
+  /** The field Bcc. */
+  readonly bcc: EmailAddress[] | null;
+  /** The field Reply-To. */
+  readonly replyTo: EmailAddress[] | null;
+  /** The field Subject. */
+  readonly subject: string | null;
+  /** The field Date. */
+  readonly sentAt: DateTime | null;
+  /** Whether it has attachments to show. */
+  readonly hasAttachment: boolean;
+  /** How its text begins. */
+  readonly preview: string;
+  /** Texts of parts, by partId. */
+  readonly bodyValues: Record<string, Record<string, unknown>>;
+  /** What is shown where plain text is preferred. */
+  readonly textBody: Record<string, unknown>[];
+  /** What is shown where HTML is preferred. */
+  readonly htmlBody: Record<string, unknown>[];
+  /** What is offered besides. */
+  readonly attachments: Record<string, unknown>[];
+  /** The tree of its parts. */
+  readonly bodyStructure?: Record<string, unknown>;
+  /** All fields of its header as they stand. */
+  readonly headers?: Record<string, unknown>[];
+  /** Ours: by partId, the HTML of the parts in htmlBody as a sandboxed frame may show it (`html`), and whether remote images were taken out (`hasRemoteImages`). */
+  readonly safeHtml?: Record<string, Record<string, unknown>>;
+}
+
+/** Conditions of a filter of Email. */
+export interface EmailFilter {
+  /** Lies in this mailbox. */
+  inMailbox?: Id;
+  /** Lies in a mailbox that is none of these. */
+  inMailboxOtherThan?: Id[];
+  /** Arrived before. */
+  before?: UTCDate;
+  /** Arrived then or later. */
+  after?: UTCDate;
+  /** Has so many bytes or more. */
+  minSize?: number;
+  /** Has fewer bytes. */
+  maxSize?: number;
+  /** All of its conversation have the keyword. */
+  allInThreadHaveKeyword?: string;
+  /** Some of its conversation have it. */
+  someInThreadHaveKeyword?: string;
+  /** None of its conversation have it. */
+  noneInThreadHaveKeyword?: string;
+  /** Has the keyword. */
+  hasKeyword?: string;
+  /** Does not have the keyword. */
+  notKeyword?: string;
+  /** Has attachments to show. */
+  hasAttachment?: boolean;
+  /** Holds these words, in the header or the body. */
+  text?: string;
+  /** From holds these words. */
+  from?: string;
+  /** To holds these words. */
+  to?: string;
+  /** Cc holds these words. */
+  cc?: string;
+  /** Bcc holds these words. */
+  bcc?: string;
+  /** Subject holds these words. */
+  subject?: string;
+  /** The body holds these words. */
+  body?: string;
+  /** Has this field, which holds the text that may follow. */
+  header?: string[];
+}
+
+export type EmailSort = 'receivedAt' | 'sentAt' | 'size' | 'from' | 'to' | 'subject' | 'hasKeyword' | 'allInThreadHaveKeyword' | 'someInThreadHaveKeyword';
+
+/** The places of an email that a search found. */
+export interface SearchSnippet {
+}
+
+/** An address that a person sends as: its own, its aliases, those delegated to it, and further ones that it made of its own. */
+export interface Identity {
+  /** Its id. */
+  readonly id: Id;
+  /** The name beside the address. */
+  name: string;
+  /** The address. */
+  readonly email: string;
+  /** Where answers go; null: nowhere else. */
+  replyTo: EmailAddress[] | null;
+  /** Who gets a copy of everything; null: nobody. */
+  bcc: EmailAddress[] | null;
+  /** Below messages in plain text. */
+  textSignature: string;
+  /** Below messages in HTML. */
+  htmlSignature: string;
+  /** Whether it was made, and not given by the directory. */
+  readonly mayDelete: boolean;
+}
+
+/** An email that was handed over to be sent. The record is kept for some days. */
+export interface EmailSubmission {
+  /** Its id. */
+  readonly id: Id;
+  /** The identity that sends. */
+  readonly identityId: Id;
+  /** The email. */
+  readonly emailId: Id;
+  /** The conversation of the email. */
+  readonly threadId: Id;
+  /** Sender and recipients; without one, those of the header. */
+  readonly envelope: Envelope | null;
+  /** When it is sent. */
+  readonly sendAt: UTCDate;
+  /** `pending` while it can be taken back by `canceled`. */
+  undoStatus: 'pending' | 'final' | 'canceled';
+  /** What became of it, by recipient. */
+  readonly deliveryStatus: Record<string, DeliveryStatus> | null;
+  /** Not collected: always empty. */
+  readonly dsnBlobIds: Id[];
+  /** Not collected: always empty. */
+  readonly mdnBlobIds: Id[];
+}
+
+/** Conditions of a filter of EmailSubmission. */
+export interface EmailSubmissionFilter {
+  /** One of these identities sends. */
+  identityIds?: Id[];
+  /** It is one of these emails. */
+  emailIds?: Id[];
+  /** The email is of one of these conversations. */
+  threadIds?: Id[];
+  /** It can be taken back, or not. */
+  undoStatus?: 'pending' | 'final' | 'canceled';
+  /** It is sent before. */
+  before?: UTCDate;
+  /** It is sent then or later. */
+  after?: UTCDate;
+}
+
+export type EmailSubmissionSort = 'emailId' | 'threadId' | 'sentAt';
+
+/** What an account uses of what it may use; there is none where nothing is limited. */
+export interface Quota {
+  /** Its id. */
+  readonly id: Id;
+  /** What is counted: always bytes. */
+  readonly resourceType: 'count' | 'octets';
+  /** Bytes that are used. */
+  readonly used: number;
+  /** Bytes that may be used. */
+  readonly hardLimit: number;
+  /** Whom it is for: always the account. */
+  readonly scope: 'account' | 'domain' | 'global';
+  /** Its name. */
+  readonly name: string;
+  /** The types whose objects count. */
+  readonly types: string[];
+  /** Bytes from which on a client should warn. */
+  readonly warnLimit: number | null;
+  /** Not used: always null. */
+  readonly softLimit: number | null;
+  /** Not used: always null. */
+  readonly description: string | null;
+}
+
+/** Conditions of a filter of Quota. */
+export interface QuotaFilter {
+  /** Its name has this in it. */
+  name?: string;
+  /** It is for these. */
+  scope?: 'account' | 'domain' | 'global';
+  /** It counts this. */
+  resourceType?: 'count' | 'octets';
+  /** Objects of this type count. */
+  type?: string;
+}
+
+export type QuotaSort = 'name' | 'used';
+
+/** A Sieve script; at most one of an account is in force. */
+export interface SieveScript {
+  /** Its id, stable over renames. */
+  readonly id: Id;
+  /** Its name, unique in the account; null in a creation: the server finds one. */
+  name: string | null;
+  /** The blob of its text. */
+  blobId: Id;
+  /** Whether it is in force. */
+  readonly isActive: boolean;
+}
+
+/** Conditions of a filter of SieveScript. */
+export interface SieveScriptFilter {
+  /** Its name has this in it. */
+  name?: string;
+  /** Whether it is in force. */
+  isActive?: boolean;
+}
+
+export type SieveScriptSort = 'name' | 'isActive';
+
+/** The answer that senders get while a person is away. There is one, with the id `singleton`. */
+export interface VacationResponse {
+  /** Always `singleton`. */
+  readonly id: Id;
+  /** Whether senders are answered. */
+  isEnabled: boolean;
+  /** Answers begin then; null: at once. */
+  fromDate: UTCDate | null;
+  /** Answers end then; null: when it is turned off. */
+  toDate: UTCDate | null;
+  /** The subject; null: that of the message behind a prefix. */
+  subject: string | null;
+  /** The answer as plain text. */
+  textBody: string | null;
+  /** The answer as HTML. */
+  htmlBody: string | null;
+}
+
+/** The caller's organisation, of which there is one. */
+export interface Organisation {
+  /** Its id. */
+  readonly id: Id;
+  /** Its short name. */
+  readonly name: string;
+  /** What the caller may do somewhere in it: verbs of roles. */
+  readonly myRights: string[];
+  /** Name for people. */
+  displayName: string;
+  /** `locked`: nobody logs in; `closed`: mail is refused too. */
+  state: 'active' | 'locked' | 'closed';
+  /** People it may have. */
+  maxPeople: number | null;
+  /** Largest quota that one account may have. */
+  maxQuotaBytes: number | null;
+  /** Class of service of new accounts. */
+  defaultClass: Id | null;
+  /** Days that a pre-deleted account can be restored. */
+  preDeleteDays: number;
+  /** Whether addresses of pre-deleted accounts stay theirs. */
+  holdsAddresses: boolean;
+  /** For administrators. */
+  note: string;
+}
+
+/** A domain that the organisation receives mail for. */
+export interface Domain {
+  /** Its id. */
+  readonly id: Id;
+  /** Its name, in A-labels. */
+  readonly name: string;
+  /** The domain whose addresses its own are the same as. */
+  readonly aliasOf: Id | null;
+  /** `locked`: no login with its addresses; `closed`: mail is refused too. */
+  state: 'active' | 'locked' | 'closed';
+  /** People it may have. */
+  maxPeople: number | null;
+  /** Largest quota that one of its accounts may have. */
+  maxQuotaBytes: number | null;
+  /** Class of service of its new accounts. */
+  defaultClass: Id | null;
+  /** Days a password lasts before it must be changed. */
+  passwordDays: number | null;
+  /** Who receives mail for unknown addresses. */
+  catchAll: Id | null;
+  /** `name+detail@` reaches `name@`. */
+  detailSeparator: string;
+  /** The server where unknown addresses live. */
+  relayHost: string | null;
+  /** For administrators. */
+  note: string;
+}
+
+/** Conditions of a filter of Domain. */
+export interface DomainFilter {
+  /** Its name holds this. */
+  text?: string;
+}
+
+export type DomainSort = 'name';
+
+/** A class of service: what the accounts that have it may use, and how much. */
+export interface ClassOfService {
+  /** Its id. */
+  readonly id: Id;
+  /** Unique in the organisation. */
+  name: string;
+  /** Bytes of an account without a quota of its own. */
+  quotaBytes: number | null;
+  /** Largest message an account may send. */
+  maxMessageBytes: number | null;
+  /** Aliases of one account. */
+  maxAliases: number | null;
+  /** Days that versions and destroyed items are kept. */
+  retentionDays: number | null;
+  /** Web client and JMAP. */
+  webmail: boolean;
+  /** IMAP. */
+  imap: boolean;
+  /** POP3. */
+  pop3: boolean;
+  /** Sending with a mail program. */
+  submission: boolean;
+  /** Filters of its own. */
+  sieve: boolean;
+  /** CalDAV, CardDAV and WebDAV. */
+  dav: boolean;
+  /** Synchronisation of telephones. */
+  mobile: boolean;
+  /** Calendars. */
+  calendar: boolean;
+  /** Address books. */
+  contacts: boolean;
+  /** Files. */
+  files: boolean;
+  /** Customer records. */
+  crm: boolean;
+  /** Forwarding to outside addresses. */
+  forwardOutside: boolean;
+  /** Price of one account a month, in cents. */
+  priceCents: number;
+  /** For administrators. */
+  note: string;
+}
+
+/** Conditions of a filter of ClassOfService. */
+export interface ClassOfServiceFilter {
+  /** Its name holds this. */
+  text?: string;
+}
+
+export type ClassOfServiceSort = 'name';
+
+/** A node of the tree of units. */
+export interface Unit {
+  /** Its id. */
+  readonly id: Id;
+  /** Its name, unique below its parent. */
+  name: string;
+  /** The unit above; null at the top. */
+  parentId: Id | null;
+}
+
+/** Conditions of a filter of Unit. */
+export interface UnitFilter {
+  /** Its name holds this. */
+  text?: string;
+}
+
+export type UnitSort = 'name';
+
+/** Someone who logs in and receives mail. */
+export interface Person {
+  /** Its id. */
+  readonly id: Id;
+  /** Its primary address; the one before stays as an alias. */
+  address: string;
+  /** The domain of that address. */
+  readonly domainId: Id;
+  /** Active; locked: no login; closed: no mail either; preDeleted: purged after the days of the organisation. Removing the object pre-deletes it, removing it once more purges it. */
+  state: 'active' | 'locked' | 'closed' | 'preDeleted';
+  /** Its addresses: a new one is an alias, with an end a temporary one. */
+  addresses?: Record<string, OwnedAddress | null>;
+  /** The addresses that its mail is passed on to. */
+  targets?: Record<string, boolean>;
+  /** A new password; never told: always null. */
+  password?: string | null;
+  /** With a new password: whether it is good for nothing but setting another; true when it is not said. */
+  mustChangePassword?: boolean;
+  /** Name for people. */
+  name: string;
+  /** Its unit, as a path. */
+  unit: Id | null;
+  /** Its class of service. */
+  class: Id | null;
+  /** A quota of its own. */
+  quotaBytes: number | null;
+  /** Not shown in the address book. */
+  hidden: boolean;
+  /** When it is to be closed. */
+  closeAt: UTCDate | null;
+  /** Whether a copy stays when mail is redirected. */
+  keepsCopy: boolean;
+  /** Its id in another system. */
+  externalId: string | null;
+  /** For administrators. */
+  note: string;
+  /** Given names. */
+  givenName: string;
+  /** Family name. */
+  familyName: string;
+  /** Function in the organisation. */
+  title: string;
+  /** As it is shown. */
+  telephone: string;
+  /** Empty: the server's. */
+  language: '' | 'fr' | 'en';
+  /** A name such as Europe/Paris; empty: the server's. */
+  timeZone: string;
+}
+
+/** Conditions of a filter of Person. */
+export interface PersonFilter {
+  /** Its name or primary address holds this. */
+  text?: string;
+  /** Its primary address is there. */
+  domainId?: Id;
+  /** It is in this very unit; null: in none. */
+  unit?: Id | null;
+  /** It has this class of service; null: none. */
+  class?: Id | null;
+  /** Its state. */
+  state?: 'active' | 'locked' | 'closed' | 'preDeleted';
+}
+
+export type PersonSort = 'address' | 'name';
+
+/** People with rights and mail in common. */
+export interface Group {
+  /** Its id. */
+  readonly id: Id;
+  /** Its primary address; the one before stays as an alias. */
+  address: string;
+  /** The domain of that address. */
+  readonly domainId: Id;
+  /** Active; locked: no login; closed: no mail either; preDeleted: purged after the days of the organisation. Removing the object pre-deletes it, removing it once more purges it. */
+  state: 'active' | 'locked' | 'closed' | 'preDeleted';
+  /** Its addresses: a new one is an alias, with an end a temporary one. */
+  addresses?: Record<string, OwnedAddress | null>;
+  /** The addresses of its direct members. */
+  members?: Record<string, boolean>;
+  /** Name for people. */
+  name: string;
+  /** Its unit, as a path. */
+  unit: Id | null;
+  /** Its class of service. */
+  class: Id | null;
+  /** A quota of its own. */
+  quotaBytes: number | null;
+  /** Not shown in the address book. */
+  hidden: boolean;
+  /** When it is to be closed. */
+  closeAt: UTCDate | null;
+  /** Whether a copy stays when mail is redirected. */
+  keepsCopy: boolean;
+  /** Its id in another system. */
+  externalId: string | null;
+  /** For administrators. */
+  note: string;
+  /** Who may write to it: anyone, own people, members, named senders; `moderated`: mail of others waits for a moderator. */
+  posting: 'open' | 'organisation' | 'members' | 'senders' | 'moderated';
+  /** Put before the subject of messages. */
+  subjectPrefix: string;
+  /** Where answers go. */
+  replyTo: 'sender' | 'list';
+  /** Largest message. */
+  maxMessageBytes: number | null;
+  /** What it is for. */
+  description: string;
+}
+
+/** Conditions of a filter of Group. */
+export interface GroupFilter {
+  /** Its name or primary address holds this. */
+  text?: string;
+  /** Its primary address is there. */
+  domainId?: Id;
+  /** It is in this very unit; null: in none. */
+  unit?: Id | null;
+  /** It has this class of service; null: none. */
+  class?: Id | null;
+  /** Its state. */
+  state?: 'active' | 'locked' | 'closed' | 'preDeleted';
+}
+
+export type GroupSort = 'address' | 'name';
+
+/** A distribution list. */
+export interface DistributionList {
+  /** Its id. */
+  readonly id: Id;
+  /** Its primary address; the one before stays as an alias. */
+  address: string;
+  /** The domain of that address. */
+  readonly domainId: Id;
+  /** Active; locked: no login; closed: no mail either; preDeleted: purged after the days of the organisation. Removing the object pre-deletes it, removing it once more purges it. */
+  state: 'active' | 'locked' | 'closed' | 'preDeleted';
+  /** Its addresses: a new one is an alias, with an end a temporary one. */
+  addresses?: Record<string, OwnedAddress | null>;
+  /** The addresses of its direct members. */
+  members?: Record<string, boolean>;
+  /** Name for people. */
+  name: string;
+  /** Its unit, as a path. */
+  unit: Id | null;
+  /** Its class of service. */
+  class: Id | null;
+  /** A quota of its own. */
+  quotaBytes: number | null;
+  /** Not shown in the address book. */
+  hidden: boolean;
+  /** When it is to be closed. */
+  closeAt: UTCDate | null;
+  /** Whether a copy stays when mail is redirected. */
+  keepsCopy: boolean;
+  /** Its id in another system. */
+  externalId: string | null;
+  /** For administrators. */
+  note: string;
+  /** Who may write to it: anyone, own people, members, named senders; `moderated`: mail of others waits for a moderator. */
+  posting: 'open' | 'organisation' | 'members' | 'senders' | 'moderated';
+  /** Put before the subject of messages. */
+  subjectPrefix: string;
+  /** Where answers go. */
+  replyTo: 'sender' | 'list';
+  /** Largest message. */
+  maxMessageBytes: number | null;
+  /** What it is for. */
+  description: string;
+}
+
+/** Conditions of a filter of DistributionList. */
+export interface DistributionListFilter {
+  /** Its name or primary address holds this. */
+  text?: string;
+  /** Its primary address is there. */
+  domainId?: Id;
+  /** It is in this very unit; null: in none. */
+  unit?: Id | null;
+  /** It has this class of service; null: none. */
+  class?: Id | null;
+  /** Its state. */
+  state?: 'active' | 'locked' | 'closed' | 'preDeleted';
+}
+
+export type DistributionListSort = 'address' | 'name';
+
+/** An address with several targets, and nothing of its own. */
+export interface Alias {
+  /** Its id. */
+  readonly id: Id;
+  /** Its primary address; the one before stays as an alias. */
+  address: string;
+  /** The domain of that address. */
+  readonly domainId: Id;
+  /** Active; locked: no login; closed: no mail either; preDeleted: purged after the days of the organisation. Removing the object pre-deletes it, removing it once more purges it. */
+  state: 'active' | 'locked' | 'closed' | 'preDeleted';
+  /** Its addresses: a new one is an alias, with an end a temporary one. */
+  addresses?: Record<string, OwnedAddress | null>;
+  /** The addresses that it leads to. */
+  targets: Record<string, boolean>;
+  /** Name for people. */
+  name: string;
+  /** Its unit, as a path. */
+  unit: Id | null;
+  /** Its class of service. */
+  class: Id | null;
+  /** A quota of its own. */
+  quotaBytes: number | null;
+  /** Not shown in the address book. */
+  hidden: boolean;
+  /** When it is to be closed. */
+  closeAt: UTCDate | null;
+  /** Whether a copy stays when mail is redirected. */
+  keepsCopy: boolean;
+  /** Its id in another system. */
+  externalId: string | null;
+  /** For administrators. */
+  note: string;
+}
+
+/** Conditions of a filter of Alias. */
+export interface AliasFilter {
+  /** Its name or primary address holds this. */
+  text?: string;
+  /** Its primary address is there. */
+  domainId?: Id;
+  /** It is in this very unit; null: in none. */
+  unit?: Id | null;
+  /** It has this class of service; null: none. */
+  class?: Id | null;
+  /** Its state. */
+  state?: 'active' | 'locked' | 'closed' | 'preDeleted';
+}
+
+export type AliasSort = 'address' | 'name';
+
+/** A mailbox that several people share. */
+export interface SharedMailbox {
+  /** Its id. */
+  readonly id: Id;
+  /** Its primary address; the one before stays as an alias. */
+  address: string;
+  /** The domain of that address. */
+  readonly domainId: Id;
+  /** Active; locked: no login; closed: no mail either; preDeleted: purged after the days of the organisation. Removing the object pre-deletes it, removing it once more purges it. */
+  state: 'active' | 'locked' | 'closed' | 'preDeleted';
+  /** Its addresses: a new one is an alias, with an end a temporary one. */
+  addresses?: Record<string, OwnedAddress | null>;
+  /** The addresses that its mail is passed on to. */
+  targets?: Record<string, boolean>;
+  /** Name for people. */
+  name: string;
+  /** Its unit, as a path. */
+  unit: Id | null;
+  /** Its class of service. */
+  class: Id | null;
+  /** A quota of its own. */
+  quotaBytes: number | null;
+  /** Not shown in the address book. */
+  hidden: boolean;
+  /** When it is to be closed. */
+  closeAt: UTCDate | null;
+  /** Whether a copy stays when mail is redirected. */
+  keepsCopy: boolean;
+  /** Its id in another system. */
+  externalId: string | null;
+  /** For administrators. */
+  note: string;
+}
+
+/** Conditions of a filter of SharedMailbox. */
+export interface SharedMailboxFilter {
+  /** Its name or primary address holds this. */
+  text?: string;
+  /** Its primary address is there. */
+  domainId?: Id;
+  /** It is in this very unit; null: in none. */
+  unit?: Id | null;
+  /** It has this class of service; null: none. */
+  class?: Id | null;
+  /** Its state. */
+  state?: 'active' | 'locked' | 'closed' | 'preDeleted';
+}
+
+export type SharedMailboxSort = 'address' | 'name';
+
+/** A room, a vehicle, a device. */
+export interface Resource {
+  /** Its id. */
+  readonly id: Id;
+  /** Its primary address; the one before stays as an alias. */
+  address: string;
+  /** The domain of that address. */
+  readonly domainId: Id;
+  /** Active; locked: no login; closed: no mail either; preDeleted: purged after the days of the organisation. Removing the object pre-deletes it, removing it once more purges it. */
+  state: 'active' | 'locked' | 'closed' | 'preDeleted';
+  /** Its addresses: a new one is an alias, with an end a temporary one. */
+  addresses?: Record<string, OwnedAddress | null>;
+  /** The addresses that its mail is passed on to. */
+  targets?: Record<string, boolean>;
+  /** Name for people. */
+  name: string;
+  /** Its unit, as a path. */
+  unit: Id | null;
+  /** Its class of service. */
+  class: Id | null;
+  /** A quota of its own. */
+  quotaBytes: number | null;
+  /** Not shown in the address book. */
+  hidden: boolean;
+  /** When it is to be closed. */
+  closeAt: UTCDate | null;
+  /** Whether a copy stays when mail is redirected. */
+  keepsCopy: boolean;
+  /** Its id in another system. */
+  externalId: string | null;
+  /** For administrators. */
+  note: string;
+  /** What it is. */
+  purpose: 'room' | 'vehicle' | 'equipment';
+  /** People it holds. */
+  capacity: number | null;
+  /** Where it is. */
+  location: string;
+  /** `free`: accepted when there is no conflict; `approval`: its manager decides; `closed`: declined. */
+  booking: 'free' | 'approval' | 'closed';
+  /** Longest booking. */
+  maxMinutes: number | null;
+  /** How far ahead it can be booked. */
+  horizonDays: number | null;
+  /** Who decides. */
+  manager: Id | null;
+  /** Equipment, access. */
+  description: string;
+}
+
+/** Conditions of a filter of Resource. */
+export interface ResourceFilter {
+  /** Its name or primary address holds this. */
+  text?: string;
+  /** Its primary address is there. */
+  domainId?: Id;
+  /** It is in this very unit; null: in none. */
+  unit?: Id | null;
+  /** It has this class of service; null: none. */
+  class?: Id | null;
+  /** Its state. */
+  state?: 'active' | 'locked' | 'closed' | 'preDeleted';
+}
+
+export type ResourceSort = 'address' | 'name';
+
+/** Every type by its name. */
+export interface Types {
+  PushSubscription: PushSubscription;
+  Blob: Blob;
+  Mailbox: Mailbox;
+  Thread: Thread;
+  Email: Email;
+  SearchSnippet: SearchSnippet;
+  Identity: Identity;
+  EmailSubmission: EmailSubmission;
+  Quota: Quota;
+  SieveScript: SieveScript;
+  VacationResponse: VacationResponse;
+  Organisation: Organisation;
+  Domain: Domain;
+  ClassOfService: ClassOfService;
+  Unit: Unit;
+  Person: Person;
+  Group: Group;
+  DistributionList: DistributionList;
+  Alias: Alias;
+  SharedMailbox: SharedMailbox;
+  Resource: Resource;
+}
+
+export const METHODS = [
+  'PushSubscription/get',
+  'PushSubscription/set',
+  'Blob/get',
+  'Blob/upload',
+  'Blob/copy',
+  'Mailbox/get',
+  'Mailbox/changes',
+  'Mailbox/query',
+  'Mailbox/queryChanges',
+  'Mailbox/set',
+  'Thread/get',
+  'Thread/changes',
+  'Email/get',
+  'Email/changes',
+  'Email/query',
+  'Email/queryChanges',
+  'Email/set',
+  'Email/copy',
+  'Email/import',
+  'Email/parse',
+  'SearchSnippet/get',
+  'Identity/get',
+  'Identity/changes',
+  'Identity/set',
+  'EmailSubmission/get',
+  'EmailSubmission/changes',
+  'EmailSubmission/query',
+  'EmailSubmission/queryChanges',
+  'EmailSubmission/set',
+  'Quota/get',
+  'Quota/changes',
+  'Quota/query',
+  'Quota/queryChanges',
+  'SieveScript/get',
+  'SieveScript/set',
+  'SieveScript/query',
+  'SieveScript/validate',
+  'VacationResponse/get',
+  'VacationResponse/set',
+  'Organisation/get',
+  'Organisation/set',
+  'Domain/get',
+  'Domain/query',
+  'Domain/set',
+  'ClassOfService/get',
+  'ClassOfService/query',
+  'ClassOfService/set',
+  'Unit/get',
+  'Unit/query',
+  'Unit/set',
+  'Person/get',
+  'Person/query',
+  'Person/set',
+  'Group/get',
+  'Group/query',
+  'Group/set',
+  'DistributionList/get',
+  'DistributionList/query',
+  'DistributionList/set',
+  'Alias/get',
+  'Alias/query',
+  'Alias/set',
+  'SharedMailbox/get',
+  'SharedMailbox/query',
+  'SharedMailbox/set',
+  'Resource/get',
+  'Resource/query',
+  'Resource/set',
+] as const;
