@@ -179,7 +179,7 @@ limits! {
     jmap_query_ids = 4_096, "Results of one page of a JMAP query.";
     jmap_filter_depth = 16, "Levels of operators in a JMAP filter.";
     jmap_filter_conditions = 500, "Conditions and operators of a JMAP filter.";
-    push_subscriptions = 32, "Addresses by which one account is told of changes (PushSubscription).";
+    push_subscriptions = 32, "Addresses by which one account is told of changes by push.";
     push_subscription_seconds = 2_592_000, "Seconds after which such an address has to be asked for again.";
     push_url_bytes = 2_048, "Bytes of such an address.";
     push_send_seconds = 20, "Seconds that a push service may take to answer.";

@@ -63,7 +63,6 @@ pub struct PushChange {
     /// When it ends.
     pub expires_at: Option<i64>,
     /// The types that it wants to hear of, as JSON; none: all.
-    #[expect(clippy::option_option, reason = "not said, said to be all, said")]
     pub types: Option<Option<String>>,
 }
 

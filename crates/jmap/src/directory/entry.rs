@@ -72,10 +72,12 @@ fn own_properties(kind: Kind) -> Vec<Property> {
             own.push(Property::new("members", NAMED, "The addresses of its direct members.").hidden());
         }
         Kind::Alias => {
-            own.push(Property::new("targets", NAMED, "The addresses that it leads to.").required())
+            own.push(Property::new("targets", NAMED, "The addresses that it leads to.").required());
         }
         _ => {
-            own.push(Property::new("targets", NAMED, "The addresses that its mail is passed on to.").hidden())
+            own.push(
+                Property::new("targets", NAMED, "The addresses that its mail is passed on to.").hidden(),
+            );
         }
     }
     if kind == Kind::Person {
@@ -274,12 +276,11 @@ fn target_addresses(
 
 fn set_targets(edit: &mut Edit<'_, '_>, account: AccountId, names: &Names) -> base::Result<()> {
     let (ctx, organisation) = (edit.ctx(), edit.organisation());
-    let mut wanted = match &names.whole {
-        Some(whole) => whole.clone(),
-        None => {
-            let now = aliases::targets(edit, ctx, organisation, account)?;
-            target_addresses(now, |accounts| entries::of_accounts(edit, organisation, accounts))?
-        }
+    let mut wanted = if let Some(whole) = &names.whole {
+        whole.clone()
+    } else {
+        let now = aliases::targets(edit, ctx, organisation, account)?;
+        target_addresses(now, |accounts| entries::of_accounts(edit, organisation, accounts))?
     };
     wanted.retain(|address| !names.take.contains(address));
     wanted.extend(names.put.iter().cloned());
@@ -301,9 +302,9 @@ struct Extras {
 }
 
 impl Extras {
-    fn read(whole: Option<Value>, patch: Option<&Patch>) -> Result<Self, SetError> {
+    fn read(whole: Option<&Value>, patch: Option<&Patch>) -> Result<Self, SetError> {
         let mut extras = Self { whole: whole.is_some(), ..Self::default() };
-        let map = whole.as_ref().and_then(Value::as_object).into_iter().flatten();
+        let map = whole.and_then(Value::as_object).into_iter().flatten();
         let below = patch.into_iter().flat_map(|patch| patch.below("addresses"));
         for (address, value) in map.map(|(address, value)| (address.as_str(), value)).chain(below) {
             let extra = match value {
@@ -383,7 +384,7 @@ async fn said(call: &Call, kind: Kind, mut object: Map, patch: Option<&Patch>) -
         must_change: object.get("mustChangePassword") != Some(&Value::Bool(false)),
         members: Names::read("members", object.remove("members"), patch)?,
         targets: Names::read("targets", object.remove("targets"), patch)?,
-        extras: Extras::read(object.remove("addresses"), patch)?,
+        extras: Extras::read(object.remove("addresses").as_ref(), patch)?,
         fields: columns::take(&mut object, &nouns(kind)),
         password,
     })

@@ -246,12 +246,12 @@ impl Directory for Domains {
             None => None,
         };
         let given = columns::take(&mut object, &[&domains::DOMAIN]);
-        let id = edit(call, move |edit| match alias_of {
-            Some(of) => domains::create_alias(edit, &name, of),
-            None => {
-                let texts = columns::texts(edit, &given)?;
-                domains::create(edit, &name, &borrowed(&texts))
+        let id = edit(call, move |edit| {
+            if let Some(of) = alias_of {
+                return domains::create_alias(edit, &name, of);
             }
+            let texts = columns::texts(edit, &given)?;
+            domains::create(edit, &name, &borrowed(&texts))
         });
         Ok(made(DOMAIN, id.await?))
     }

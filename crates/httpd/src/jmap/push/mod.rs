@@ -32,7 +32,7 @@ use vapid::Vapid;
 /// Changes that wait to be looked at before they melt into "look at all".
 const WAITING: u64 = 10_000;
 /// Who has addresses is read anew this often, for what other nodes were told.
-const REFRESH: Duration = Duration::from_secs(60);
+const REFRESH: Duration = Duration::from_mins(1);
 /// Addresses that are read at a time.
 const PAGE: u64 = 1_000;
 
@@ -193,10 +193,7 @@ impl Work {
 
     /// Sends an object; whether someone is there.
     async fn send(&self, to: &PushSubscription, object: &Value) -> Result<Sent> {
-        let (url, origin) = match self.0.service.read(&to.url) {
-            Ok(read) => read,
-            Err(_) => return Ok(Sent::Gone),
-        };
+        let Ok((url, origin)) = self.0.service.read(&to.url) else { return Ok(Sent::Gone) };
         let text = object.to_string().into_bytes();
         let (key, secret) = &to.keys;
         let is_encrypted = !key.is_empty();
