@@ -153,6 +153,7 @@ fn p08_emails_and_blobs_are_copied_into_an_account_that_is_shared() {
     assert_eq!((&shown["isPersonal"], &shown["isReadOnly"]), (&json!(false), &json!(false)));
     assert!(shown["accountCapabilities"].get("urn:ietf:params:jmap:mail").is_some());
     assert_eq!(User::new(&server, "u3@bench.test").session["accounts"].as_object().unwrap().len(), 1);
+    let inbox = user.mailbox(&user.account, "inbox");
     let made =
         user.call("Email/set", json!({"create": {"e": {"mailboxIds": {inbox: true}, "subject": "Shared"}}}));
     let (email, blob) = (&made["created"]["e"]["id"], made["created"]["e"]["blobId"].as_str().unwrap());
