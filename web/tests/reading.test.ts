@@ -59,6 +59,7 @@ describe('the list', () => {
     await world.deliver(person, [letter({ subject: 'Autre chose', body: 'Le carillonneur arrive samedi.' }), letter({ subject: 'Rien' })])
     const page = await world.page(person)
     await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').waitFor()
     await page.keyboard.type('carillonneur')
     await page.keyboard.press('Enter')
     await page.locator('[role=row]', { hasText: 'Autre chose' }).waitFor()

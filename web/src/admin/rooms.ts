@@ -14,6 +14,10 @@ interface Common {
   required?: boolean
   /** Said once, when it is created. */
   fixed?: boolean
+  /** Said whenever this other property is, and only then. */
+  beside?: string
+  /** What a new object begins with. */
+  initial?: unknown
 }
 export type Field = Common &
   (
@@ -100,7 +104,7 @@ export const ROOMS: Room[] = [
       { title: () => m.section_mail(), fields: [address, addresses] },
       {
         title: () => m.section_login(),
-        fields: [{ name: 'password', label: () => m.new_password(), kind: 'password', hint: () => m.password_given_hint() }, flag('mustChangePassword', () => m.must_change_password())],
+        fields: [{ name: 'password', label: () => m.new_password(), kind: 'password', hint: () => m.password_given_hint() }, { ...flag('mustChangePassword', () => m.must_change_password()), beside: 'password', initial: true }],
       },
       place,
       redirection,

@@ -110,7 +110,8 @@ fn b09_b10_filters_and_answers_set_beside_a_server_are_in_force_at_once() {
     session.ask("SELECT INBOX");
     let said = session.ask("FETCH 1:2 (FLAGS)");
     assert!(
-        said.contains("* 1 FETCH (FLAGS ())") && said.contains("* 2 FETCH (FLAGS (\\Flagged))"),
+        said.contains("* 1 FETCH (FLAGS (\\Recent))")
+            && said.contains("* 2 FETCH (FLAGS (\\Recent \\Flagged))"),
         "{said}"
     );
     assert!(
