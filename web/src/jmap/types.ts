@@ -1,6 +1,9 @@
 // What JMAP says on the wire (RFC 8620, RFC 8621, RFC 9425, RFC 9661), as far as the client reads it.
 
-export type Id = string
+import type * as wire from './types.generated'
+
+export type { EmailAddress, Id, MailboxRights } from './types.generated'
+import type { Id } from './types.generated'
 export type Invocation = [name: string, args: Record<string, unknown>, callId: string]
 export type Patch = Record<string, unknown>
 
@@ -28,36 +31,25 @@ export interface Session {
   state: string
 }
 
-export interface EmailAddress {
-  name: string | null
-  email: string
-}
+/** An object as the client keeps it: what the server alone sets is written here when it arrives. */
+type Kept<T> = { -readonly [K in keyof T]: T[K] } & JmapObject
 
-export interface MailboxRights {
-  mayReadItems: boolean
-  mayAddItems: boolean
-  mayRemoveItems: boolean
-  maySetSeen: boolean
-  maySetKeywords: boolean
-  mayCreateChild: boolean
-  mayRename: boolean
-  mayDelete: boolean
-  maySubmit: boolean
-}
+/** What lists ask of every email; the rest comes when a message is opened. */
+type Listed =
+  | 'id'
+  | 'blobId'
+  | 'threadId'
+  | 'mailboxIds'
+  | 'keywords'
+  | 'size'
+  | 'receivedAt'
+  | 'from'
+  | 'to'
+  | 'subject'
+  | 'hasAttachment'
+  | 'preview'
 
-export interface Mailbox extends JmapObject {
-  name: string
-  parentId: Id | null
-  role: string | null
-  sortOrder: number
-  totalEmails: number
-  unreadEmails: number
-  totalThreads: number
-  unreadThreads: number
-  myRights: MailboxRights
-  isSubscribed: boolean
-}
-
+/** A part of a body, as far as the client asks for it; the tables of the server leave parts open. */
 export interface BodyPart {
   partId: string | null
   blobId: Id | null
@@ -76,67 +68,22 @@ export interface BodyValue {
   isTruncated: boolean
 }
 
-export interface Email extends JmapObject {
-  blobId: Id
-  threadId: Id
-  mailboxIds: Record<Id, boolean>
-  keywords: Record<string, boolean>
-  size: number
-  receivedAt: string
-  sentAt?: string | null
-  messageId?: string[] | null
-  inReplyTo?: string[] | null
-  references?: string[] | null
-  from: EmailAddress[] | null
-  sender?: EmailAddress[] | null
-  to: EmailAddress[] | null
-  cc?: EmailAddress[] | null
-  bcc?: EmailAddress[] | null
-  replyTo?: EmailAddress[] | null
-  subject: string | null
-  hasAttachment: boolean
-  preview: string
-  bodyValues?: Record<string, BodyValue>
-  textBody?: BodyPart[]
-  htmlBody?: BodyPart[]
-  attachments?: BodyPart[]
+interface Bodies {
+  bodyValues: Record<string, BodyValue>
+  textBody: BodyPart[]
+  htmlBody: BodyPart[]
+  attachments: BodyPart[]
 }
 
-export interface Thread extends JmapObject {
-  emailIds: Id[]
-}
-
-export interface Identity extends JmapObject {
-  name: string
-  email: string
-  replyTo: EmailAddress[] | null
-  bcc: EmailAddress[] | null
-  textSignature: string
-  htmlSignature: string
-  mayDelete: boolean
-}
-
-export interface Quota extends JmapObject {
-  resourceType: string
-  used: number
-  hardLimit: number
-  name: string
-}
-
-export interface VacationResponse extends JmapObject {
-  isEnabled: boolean
-  fromDate: string | null
-  toDate: string | null
-  subject: string | null
-  textBody: string | null
-  htmlBody: string | null
-}
-
-export interface SieveScript extends JmapObject {
-  name: string | null
-  blobId: Id
-  isActive: boolean
-}
+export type Email = Kept<
+  Pick<wire.Email, Listed> & Partial<Omit<wire.Email, Listed | keyof Bodies>> & Partial<Bodies>
+>
+export type Mailbox = Kept<wire.Mailbox>
+export type Thread = Kept<wire.Thread>
+export type Identity = Kept<wire.Identity>
+export type Quota = Kept<wire.Quota>
+export type VacationResponse = Kept<wire.VacationResponse>
+export type SieveScript = Kept<wire.SieveScript>
 
 export interface FilterCondition {
   [condition: string]: unknown
