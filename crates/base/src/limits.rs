@@ -183,6 +183,7 @@ limits! {
     push_subscription_seconds = 2_592_000, "Seconds after which such an address has to be asked for again.";
     push_url_bytes = 2_048, "Bytes of such an address.";
     push_send_seconds = 20, "Seconds that a push service may take to answer.";
+    removed_looked_at = 100_000, "Removed messages that one list or search of them looks through; older ones are found by a narrower filter.";
     directory_query_objects = 100_000, "Objects of the directory that one JMAP query looks through.";
     jmap_sort_keys = 16, "Keys that a JMAP query is sorted by.";
 }

@@ -365,6 +365,17 @@ pub fn quota_in_force(tx: &mut Read<'_>, account: AccountId) -> Result<Option<i6
     .ok_or_else(|| Error::not_found("account"))
 }
 
+/// Days that removed items of an account are kept, as its class of service says; none: the server's rule.
+///
+/// # Errors
+/// Those of the database.
+pub fn retention_days(tx: &mut Read<'_>, account: AccountId) -> Result<Option<i64>> {
+    let sql = "SELECT c.retention_days FROM entry e
+                 JOIN class_of_service c ON c.organisation_id = e.organisation_id AND c.id = e.class_id
+                WHERE e.account_id = $1";
+    Ok(tx.query_opt(sql, params![account], |row| row.opt_int(0))?.flatten())
+}
+
 /// The stored form of a login name or address in whichever of our domains; none when its domain is not ours.
 pub(crate) fn stored_address(tx: &mut Read<'_>, text: &str) -> Result<Option<String>> {
     let Ok(address) = Address::parse(text.trim()) else { return Ok(None) };

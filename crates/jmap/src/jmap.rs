@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::blobs::{self, Blob};
 use crate::engine::{self, Call, Engine, Request, RequestError, Table, Type};
-use crate::{blob_type, directory, events, push_subscription, quota, session, sieve, vacation};
+use crate::{blob_type, directory, events, history, push_subscription, quota, session, sieve, vacation};
 
 /// Who asks: the context of the login, its address, and where the client found this server.
 #[derive(Debug, Clone)]
@@ -43,6 +43,7 @@ fn types() -> Vec<Arc<dyn Type>> {
         sieve::types(),
         vacation::types(),
         directory::types(),
+        history::types(),
     ];
     lists.into_iter().flatten().collect()
 }

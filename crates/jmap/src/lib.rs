@@ -12,6 +12,7 @@ mod dates;
 mod directory;
 pub mod engine;
 mod events;
+mod history;
 mod jmap;
 pub mod mail;
 mod push_subscription;

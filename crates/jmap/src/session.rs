@@ -36,6 +36,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::VACATION, ..plain },
         Capability { name: capabilities::VAPID, of_accounts: false, ..plain },
         Capability { name: capabilities::DIRECTORY, ..plain },
+        Capability { name: capabilities::HISTORY, shared: true, ..plain },
         Capability { name: capabilities::BLOB, shared: true, account: blob_type::of_account, ..plain },
         Capability {
             name: capabilities::SIEVE,

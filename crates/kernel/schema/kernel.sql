@@ -38,7 +38,7 @@ CREATE TABLE collection (
     state_seq bigint NOT NULL,   -- the commit that last changed its name, place, role or properties, or removed it
     max_seq bigint NOT NULL,     -- the commit that last changed anything in it
     past_seq bigint NOT NULL,    -- the commit up to which its earlier states are in collection_past
-    gone bigint NOT NULL,        -- 1: removed, with all that lay in it
+    gone bigint NOT NULL,        -- 1: removed, with all that lay in it; 2: purged as well
     PRIMARY KEY (account_id, id)
 );
 CREATE INDEX collection_parent ON collection (account_id, parent_id, name);
@@ -58,12 +58,13 @@ CREATE TABLE item (
     content_seq bigint NOT NULL,   -- the commit that last changed its content
     state_seq bigint NOT NULL,     -- the commit that last changed its content, flags or state
     changed_seq bigint NOT NULL,   -- the commit that last changed anything, its removal too
-    gone bigint NOT NULL,          -- 0: here; 1: removed; 2: moved to another collection
+    gone bigint NOT NULL,          -- 0: here; 1: removed; 2: moved to another collection; 3: purged, its content is no longer kept
     PRIMARY KEY (account_id, collection_id, id)
 ) {without_rowid};
 CREATE INDEX item_changed ON item (account_id, collection_id, changed_seq, id);
 CREATE INDEX item_object ON item (account_id, object_id);
 CREATE INDEX item_live ON item (account_id, collection_id, id) WHERE gone = 0;
+CREATE INDEX item_removed ON item (account_id, changed_seq, collection_id, id) WHERE gone = 1;
 
 -- What an item was before a commit, kept where a mark can see it or its kind keeps every version.
 CREATE TABLE past (

@@ -15,6 +15,7 @@ mod kind;
 mod past;
 mod push;
 mod read;
+mod removed;
 mod replay;
 mod retention;
 mod rights;
@@ -31,6 +32,7 @@ pub use kind::{Body, Kind, Searchable};
 pub use past::{PastCollection, PastItem};
 pub use push::{Push, Subscription};
 pub use read::{CollectionChange, CollectionInfo, CommitInfo, Item, ItemChange, View};
+pub use removed::{CommitHead, Removed, RemovedAt, RemovedCollection};
 pub use retention::{Keep, Pruned};
 pub use rights::{Right, Rights};
 pub use rows::on_lock;
@@ -40,6 +42,9 @@ pub use verbs::{Change, Kernel, Many};
 use store::Part;
 use store::sql::Migration;
 
+/// The tables as they were at first.
+const GROUND: &str = include_str!("../schema/ground.sql");
+/// Today's tables.
 const SCHEMA: &str = include_str!("../schema/kernel.sql");
 
 /// The flag that says that a person has seen an item.
@@ -49,5 +54,8 @@ pub const SEEN: i64 = 1;
 pub const PART: Part = Part {
     name: "kernel",
     schema: SCHEMA,
-    migrations: &[Migration { number: 1, name: "ground", text: SCHEMA }],
+    migrations: &[
+        Migration { number: 1, name: "ground", text: GROUND },
+        Migration { number: 2, name: "removed", text: include_str!("../schema/removed.sql") },
+    ],
 };

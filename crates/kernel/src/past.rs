@@ -69,7 +69,7 @@ const PAGE: &str = "
       FROM (SELECT account_id, collection_id, id, object_id, content_id, size, flags, state, state_seq
               FROM item
              WHERE account_id = $1 AND collection_id = $2 AND id > $4 AND id < $5 AND created_seq <= $3
-               AND (gone = 0 OR changed_seq > $3)
+               AND (gone = 0 OR changed_seq > $3) AND gone <> 3
              ORDER BY id LIMIT $6) i
       LEFT JOIN past p
         ON p.account_id = i.account_id AND p.collection_id = i.collection_id AND p.id = i.id

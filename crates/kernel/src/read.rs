@@ -138,7 +138,7 @@ fn item(row: &Row<'_>) -> Result<Item> {
     })
 }
 
-fn info(row: CollectionRow, rights: Rights) -> CollectionInfo {
+pub(crate) fn info(row: CollectionRow, rights: Rights) -> CollectionInfo {
     CollectionInfo {
         id: row.id,
         kind: row.kind,
@@ -213,7 +213,10 @@ impl<'v, 'r> View<'v, 'r> {
             .collect())
     }
 
-    fn all_rights(&mut self, account: AccountId) -> Result<impl Fn(CollectionId) -> Rights + use<>> {
+    pub(crate) fn all_rights(
+        &mut self,
+        account: AccountId,
+    ) -> Result<impl Fn(CollectionId) -> Rights + use<>> {
         let owner = self.ctx.actor.system || self.ctx.actor.account == account;
         let subjects: Vec<i64> = self.ctx.actor.subjects.iter().map(|subject| subject.0).collect();
         let rows = if owner {

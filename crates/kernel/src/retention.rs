@@ -373,7 +373,7 @@ fn plan(
 }
 
 /// The newest commit before a moment, found by halving: commits are in the order of their times.
-fn last_before(tx: &mut Read<'_>, row: &AccountRow, moment_ms: i64) -> Result<Seq> {
+pub(crate) fn last_before(tx: &mut Read<'_>, row: &AccountRow, moment_ms: i64) -> Result<Seq> {
     let (mut low, mut high) = (0, row.seq.0);
     while low < high {
         let middle = low + (high - low + 1) / 2;

@@ -54,6 +54,9 @@ const ONE: &str = "
            created_seq, state_seq, max_seq, past_seq, gone
       FROM collection WHERE account_id = $1 AND id = $2";
 
+/// What stands in `collection.gone` when it was purged.
+const PURGED: i64 = 2;
+
 /// A row of `account`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AccountRow {
@@ -87,6 +90,8 @@ pub(crate) struct CollectionRow {
     pub(crate) max_seq: Seq,
     pub(crate) past_seq: Seq,
     pub(crate) gone: bool,
+    /// Removed, and what lay in it is no longer kept.
+    pub(crate) purged: bool,
 }
 
 #[derive(Default)]
@@ -136,7 +141,8 @@ impl CollectionRow {
             state_seq: Seq(row.int(first + 11)?),
             max_seq: Seq(row.int(first + 12)?),
             past_seq: Seq(row.int(first + 13)?),
-            gone: row.flag(first + 14)?,
+            gone: row.int(first + 14)? != 0,
+            purged: row.int(first + 14)? == PURGED,
         })
     }
 
@@ -242,7 +248,7 @@ impl GroupState for Rows {
                     row.state_seq,
                     row.max_seq,
                     row.past_seq,
-                    row.gone
+                    if row.purged { PURGED } else { i64::from(row.gone) }
                 ],
             )?;
         }

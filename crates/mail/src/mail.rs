@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use directory::Directory;
-use kernel::{Kernel, Search, Source};
+use kernel::{Keep, Kernel, Search, Source};
 use store::Blobs;
 
 use crate::digest::Digests;
@@ -31,6 +31,20 @@ struct Inner {
     known_counts: KnownCounts,
     search: OnceLock<Search>,
     fresh: Arc<Fresh>,
+    history: OnceLock<HistoryRules>,
+}
+
+/// How far back people can reach, where their class of service says nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryRules {
+    /// Days in which what was removed can be brought back.
+    pub recover_days: i64,
+}
+
+impl Default for HistoryRules {
+    fn default() -> Self {
+        Self { recover_days: Keep::default().undelete_days }
+    }
 }
 
 impl Mail {
@@ -50,6 +64,7 @@ impl Mail {
             known_counts: KnownCounts::default(),
             search: OnceLock::new(),
             fresh: Arc::default(),
+            history: OnceLock::new(),
         }))
     }
 
@@ -120,6 +135,15 @@ impl Mail {
     /// The index that searches in texts use.
     pub fn search(&self) -> Option<&Search> {
         self.0.search.get()
+    }
+
+    /// The server's rules of how far back people can reach; the first ones that are set stay.
+    pub fn use_history(&self, rules: HistoryRules) {
+        let _ = self.0.history.set(rules);
+    }
+
+    pub(crate) fn history_rules(&self) -> HistoryRules {
+        self.0.history.get().copied().unwrap_or_default()
     }
 
     pub(crate) fn fresh(&self) -> &Arc<Fresh> {

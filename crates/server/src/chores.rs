@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::{AccountId, OrganisationId, Result};
-use directory::{aliases, organisations, sessions, states, web_sessions};
+use directory::{aliases, organisations, resolve, sessions, states, web_sessions};
 use kernel::Keep;
 use serde::{Deserialize, Serialize};
 use store::Blobs;
@@ -134,7 +134,11 @@ impl Job for Prune {
             let Some(last) = page.last() else { return Ok(()) };
             after = *last;
             for account in page {
-                kernel.prune(&job.ctx, account, job.context.keep).await?;
+                // A class of service may keep what was removed for longer, or not so long.
+                let directory = &job.context.node.directory;
+                let days = directory.read(move |tx| resolve::retention_days(tx, account)).await?;
+                let undelete_days = days.unwrap_or(job.context.keep.undelete_days);
+                kernel.prune(&job.ctx, account, Keep { undelete_days, ..job.context.keep }).await?;
             }
         }
     }

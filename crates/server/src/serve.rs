@@ -99,6 +99,7 @@ impl Opened {
         }
         let blobs = bodies::open(&node, config).await?;
         let mail = Mail::new(node.directory.clone(), blobs.clone());
+        mail.use_history(config.history_rules());
         let sources = vec![mail.search_source()];
         let search = Search::open_with(&node.kernel, &node.ctx, &config.top.data_dir, sources).await?;
         mail.use_search(search.clone());

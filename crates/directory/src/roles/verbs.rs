@@ -56,6 +56,7 @@ verbs! {
     RoleEdit = "role.edit", "Create, change and remove roles.";
     RoleGrant = "role.grant", "Grant roles to others, and take them back.";
     ImportRun = "import.run", "Import people from a file.";
+    HistoryPurge = "history.purge", "Remove for good what was removed, before its time.";
     AuditRead = "audit.read", "Read the history of the organisation.";
 }
 

@@ -54,5 +54,7 @@ pub const MDN: &str = "urn:ietf:params:jmap:mdn";
 pub const WEBSOCKET: &str = "urn:ietf:params:jmap:websocket";
 /// RFC 9749.
 pub const VAPID: &str = "urn:ietf:params:jmap:webpush-vapid";
+/// Ours: what was removed, and images of earlier moments.
+pub const HISTORY: &str = "https://beffroi.org/jmap/history";
 /// Ours: organisations, domains, people, groups, aliases, classes of service.
 pub const DIRECTORY: &str = "https://beffroi.org/jmap/directory";

@@ -7,6 +7,7 @@ mod blobs;
 mod client;
 mod directory;
 mod events;
+mod history;
 mod hostile;
 mod mail;
 mod push;

@@ -9,6 +9,9 @@ use crate::changes::Change;
 use crate::rights::Right;
 use crate::rows::{CollectionRow, Rows};
 
+/// Numbers that are tried behind a name that is taken.
+const NAMES_TRIED: u32 = 1_000;
+
 static INSERT: Bulk = Bulk::insert(
     "collection",
     &[
@@ -68,6 +71,7 @@ impl Batch<'_, '_> {
             max_seq: seq,
             past_seq: seq,
             gone: false,
+            purged: false,
         };
         let place = (new.kind, new.parent, new.name, new.role, new.state);
         self.tx.add(
@@ -168,7 +172,7 @@ impl Batch<'_, '_> {
     pub fn restore_collection(&mut self, id: CollectionId, parent: CollectionId, name: &str) -> Result<()> {
         self.require(parent, Right::Child)?;
         let mut row = Rows::collection(self.tx, self.account.id, id)?
-            .filter(|row| row.gone)
+            .filter(|row| row.gone && !row.purged)
             .ok_or_else(|| Error::not_found("removed collection"))?;
         self.check_text(name, &row.role, &row.state)?;
         self.check_place(id, &row.kind, parent, name, "")?;
@@ -178,7 +182,12 @@ impl Batch<'_, '_> {
         row.state_seq = self.account.seq;
         self.account.used_bytes += row.bytes;
         self.changes.push(Change::Restore { id: id.0 });
-        if row.parent != parent || row.name != name {
+        // Another collection may have taken its role meanwhile.
+        let loses_role = self.has_role(id, &row.kind, &row.role)?;
+        if row.parent != parent || row.name != name || loses_role {
+            if loses_role {
+                row.role.clear();
+            }
             name.clone_into(&mut row.name);
             row.parent = parent;
             self.changes.push(Change::Modify {
@@ -241,23 +250,54 @@ impl Batch<'_, '_> {
             }
             above = row.parent;
         }
+        if self.has_name(id, kind, parent, name)? {
+            return Err(Error::conflict("name", "another collection there has this name; choose another"));
+        }
+        if self.has_role(id, kind, role)? {
+            return Err(Error::conflict("role", "another collection of this account has this role"));
+        }
+        Ok(())
+    }
+
+    /// Whether a live collection of that kind and place, other than `id`, has the name.
+    fn has_name(&mut self, id: CollectionId, kind: &str, parent: CollectionId, name: &str) -> Result<bool> {
         self.tx.flush_group()?;
         let sql = "SELECT id FROM collection WHERE account_id = $1 AND parent_id = $2 AND name = $3
                    AND kind = $4 AND gone = 0 AND id <> $5 LIMIT 1";
-        let same =
-            self.tx.query_opt(sql, params![self.account.id, parent, name, kind, id], |row| row.int(0))?;
-        if same.is_some() {
-            return Err(Error::conflict("name", "another collection there has this name; choose another"));
-        }
+        let values = params![self.account.id, parent, name, kind, id];
+        Ok(self.tx.query_opt(sql, values, |row| row.int(0))?.is_some())
+    }
+
+    /// Whether a live collection of that kind, other than `id`, has the role.
+    fn has_role(&mut self, id: CollectionId, kind: &str, role: &str) -> Result<bool> {
         if role.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
+        self.tx.flush_group()?;
         let sql = "SELECT id FROM collection WHERE account_id = $1 AND role = $2 AND kind = $3
                    AND gone = 0 AND id <> $4 LIMIT 1";
-        match self.tx.query_opt(sql, params![self.account.id, role, kind, id], |row| row.int(0))? {
-            Some(_) => Err(Error::conflict("role", "another collection of this account has this role")),
-            None => Ok(()),
+        Ok(self.tx.query_opt(sql, params![self.account.id, role, kind, id], |row| row.int(0))?.is_some())
+    }
+
+    /// The name itself where it is free among the collections of a place, else the name with a number behind it.
+    ///
+    /// # Errors
+    /// `Conflict` when all that are tried are taken.
+    pub fn free_name(&mut self, kind: &str, parent: CollectionId, name: &str) -> Result<String> {
+        let none = CollectionId(0);
+        if !self.has_name(none, kind, parent, name)? {
+            return Ok(name.to_owned());
         }
+        let most = usize::try_from(self.ctx.limits.name_bytes).unwrap_or(usize::MAX);
+        for number in 2..=NAMES_TRIED {
+            let suffix = format!(" ({number})");
+            let cut = name.floor_char_boundary(most.saturating_sub(suffix.len()).min(name.len()));
+            let wanted = format!("{}{suffix}", name.get(..cut).unwrap_or(name));
+            if !self.has_name(none, kind, parent, &wanted)? {
+                return Ok(wanted);
+            }
+        }
+        Err(Error::conflict("name", "is taken there, with a number behind it too; choose another"))
     }
 
     pub(super) fn check_quota(&self, more: i64) -> Result<()> {

@@ -10,7 +10,7 @@ use super::{Batch, Changed, Created, ItemUpdate, NewItem};
 use crate::SEEN;
 use crate::changes::{Change, Ranges};
 use crate::rights::Right;
-use crate::rows::CollectionRow;
+use crate::rows::{CollectionRow, Rows};
 
 static INSERT: Bulk = Bulk::insert(
     "item",
@@ -413,7 +413,9 @@ impl Batch<'_, '_> {
         self.require(from, Right::Read)?;
         self.require(to, Right::Insert)?;
         let mut found = self.rows(from, items)?;
-        found.retain(|item| item.gone == REMOVED);
+        // What lies in a removed collection went with it.
+        let went = Rows::collection(self.tx, self.account.id, from)?.is_some_and(|row| row.gone);
+        found.retain(|item| item.gone == REMOVED || went && item.gone == 0);
         self.check_quota(found.iter().map(|item| item.size).sum())?;
         let mut back = Vec::with_capacity(found.len());
         for item in found {

@@ -7,6 +7,7 @@
 
 mod collections;
 mod items;
+mod purge;
 mod shares;
 
 pub use items::BatchItem;

@@ -43,7 +43,7 @@ impl Properties {
 }
 
 /// Notes that someone wants to see a mailbox.
-pub(super) fn want(
+pub(crate) fn want(
     tx: &mut Tx<'_>,
     reader: AccountId,
     owner: AccountId,

@@ -13,6 +13,7 @@ use store::params;
 use crate::Mail;
 pub use annotations::{Annotation, Note};
 pub use edit::MailboxChange;
+pub(crate) use edit::want;
 pub(crate) use inbox::Inboxes;
 pub use sharing::SharedAccount;
 

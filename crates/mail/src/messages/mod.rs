@@ -2,7 +2,7 @@
 
 pub(crate) mod append;
 mod copy;
-mod store;
+pub(crate) mod store;
 
 use std::sync::Arc;
 

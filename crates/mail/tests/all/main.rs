@@ -5,8 +5,10 @@
 
 mod deliveries;
 mod filters;
+mod images;
 mod mailboxes;
 mod messages;
 mod queue;
+mod removed;
 mod summary;
 mod views;

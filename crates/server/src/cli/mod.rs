@@ -110,6 +110,12 @@ enum Command {
     /// Mailboxes of an account, and who else may use them
     #[command(subcommand)]
     Mailbox(mail::mailbox::Command),
+    /// Messages and mailboxes that were removed, and can be brought back
+    #[command(subcommand)]
+    Recover(mail::recover::Command),
+    /// Images: an account as it was at an earlier moment, and how to bring it back
+    #[command(subcommand)]
+    Restore(mail::restore::Command),
     /// The answer that senders get while somebody is away
     #[command(subcommand)]
     Vacation(mail::vacation::Command),
@@ -193,6 +199,8 @@ fn run(session: &mut Session, command: Command) -> Result<(), Failure> {
         Command::Role(command) => directory::role::run(session, command),
         Command::Grant(command) => directory::role::run_grant(session, command),
         Command::Mailbox(command) => mail::mailbox::run(session, command),
+        Command::Recover(command) => mail::recover::run(session, command),
+        Command::Restore(command) => mail::restore::run(session, command),
         Command::Vacation(command) => mail::vacation::run(session, command),
         Command::Filter(command) => mail::filter::run(session, command),
         Command::Resolve(arguments) => directory::resolve::run(session, &arguments),

@@ -44,6 +44,12 @@ fn read(path: &Path) -> Result<String, Problem> {
 }
 
 impl Config {
+    /// How far back people can reach.
+    pub fn history_rules(&self) -> mail::HistoryRules {
+        let days = |days: u64| i64::try_from(days).unwrap_or(i64::MAX);
+        mail::HistoryRules { recover_days: days(self.history.undelete_days) }
+    }
+
     /// `path` as it stands in the configuration, from the data folder when it is relative.
     pub fn in_data_dir(&self, path: &Path) -> PathBuf {
         self.top.data_dir.join(path)

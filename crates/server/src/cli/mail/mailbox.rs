@@ -164,7 +164,7 @@ fn paths(all: &[Mailbox]) -> Vec<Row> {
 }
 
 /// A mailbox, or with `/` all of them together.
-async fn place(mail: &Mail, ctx: &Ctx, account: AccountId, path: &str) -> Result<CollectionId, Failure> {
+pub async fn place(mail: &Mail, ctx: &Ctx, account: AccountId, path: &str) -> Result<CollectionId, Failure> {
     if path == "/" { Ok(CollectionId(0)) } else { find(mail, ctx, account, path).await }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod filter;
 pub mod mailbox;
+pub mod recover;
+pub mod restore;
 pub mod vacation;
 
 use base::{AccountId, Error};
@@ -18,7 +20,9 @@ impl Desk<'_> {
     pub async fn mail(&self) -> Result<(Mail, Blobs), Failure> {
         let config = self.session.load()?.config;
         let blobs = bodies::open(&self.node, &config).await?;
-        Ok((Mail::new(self.node.directory.clone(), blobs.clone()), blobs))
+        let mail = Mail::new(self.node.directory.clone(), blobs.clone());
+        mail.use_history(config.history_rules());
+        Ok((mail, blobs))
     }
 
     /// The account of an address that has mailboxes: a person's, or a shared one.
