@@ -115,8 +115,8 @@ fn mailbox(name: &str, id: &str) -> Result<CollectionId, MethodError> {
     ids::read_mailbox(id).ok_or_else(|| MethodError::invalid_arguments(name, "does not exist"))
 }
 
-fn listed(account: &Access, list: Vec<serde_json::Value>) -> Map {
-    Map::from_iter([("accountId".to_owned(), json!(account.id())), ("list".to_owned(), json!(list))])
+fn listed(account: &Access, list: serde_json::Value) -> Map {
+    Map::from_iter([("accountId".to_owned(), json!(account.id())), ("list".to_owned(), list)])
 }
 
 async fn mailboxes(call: &Call, account: &Access, mut arguments: Arguments) -> Result<Map, MethodError> {

@@ -128,18 +128,16 @@ async fn get(
     out: &mut Objects,
 ) -> Result<String, MethodError> {
     let (mail, ctx) = (call.mail(), call.ctx());
-    let (seq, found) = match &request.ids {
-        Some(asked) => mail.removed_by_ids(ctx, account.account, objects(asked)).await?,
-        None => {
-            let most = call.limits().jmap_objects_get;
-            let (seq, all) = mail
-                .removed_ids(ctx, account.account, RemovedFilter::default(), most.saturating_add(1))
-                .await?;
-            if all.len() as u64 > most {
-                return Err(MethodError::RequestTooLarge);
-            }
-            (seq, mail.removed_by_ids(ctx, account.account, all).await?.1)
+    let (seq, found) = if let Some(asked) = &request.ids {
+        mail.removed_by_ids(ctx, account.account, objects(asked)).await?
+    } else {
+        let most = call.limits().jmap_objects_get;
+        let every = RemovedFilter::default();
+        let (seq, all) = mail.removed_ids(ctx, account.account, every, most.saturating_add(1)).await?;
+        if all.len() as u64 > most {
+            return Err(MethodError::RequestTooLarge);
         }
+        (seq, mail.removed_by_ids(ctx, account.account, all).await?.1)
     };
     for id in request.ids.unwrap_or_default() {
         let object = ids::read_email(&id);

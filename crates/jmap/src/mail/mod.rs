@@ -3,7 +3,7 @@
 mod blob;
 mod email;
 mod identity;
-mod ids;
+pub(crate) mod ids;
 mod mailbox;
 mod snippet;
 mod submission;

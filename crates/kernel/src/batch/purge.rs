@@ -122,13 +122,13 @@ impl Batch<'_, '_> {
             self.words(format!("purged for good from collection {collection}: {listed}"));
         }
         for (kind, contents) in contents {
-            self.forget_contents(&kind, contents)?;
+            self.forget_contents(&kind, &contents)?;
         }
         Ok(())
     }
 
     /// Contents that no earlier state refers to any more.
-    fn forget_contents(&mut self, kind: &str, contents: BTreeSet<i64>) -> Result<()> {
+    fn forget_contents(&mut self, kind: &str, contents: &BTreeSet<i64>) -> Result<()> {
         let Some(table) = self.kernel.kind(kind).and_then(|kind| kind.table) else { return Ok(()) };
         let account = self.account.id;
         let wanted: Vec<i64> = contents.iter().copied().collect();

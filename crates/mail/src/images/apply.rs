@@ -168,14 +168,13 @@ fn make_tree(
         let was = &place.was;
         let parent = made.get(&was.parent.0).copied().unwrap_or(below);
         let known = present.iter().find(|info| info.parent == parent && info.name == was.name);
-        let id = match known {
-            Some(info) => info.id,
-            None => {
-                let new = NewCollection { kind: NAME, parent, name: &was.name, role: "", state: &was.state };
-                let id = batch.create_collection(&new)?;
-                mailboxes::want(batch.tx(), account, account, id)?;
-                id
-            }
+        let id = if let Some(info) = known {
+            info.id
+        } else {
+            let new = NewCollection { kind: NAME, parent, name: &was.name, role: "", state: &was.state };
+            let id = batch.create_collection(&new)?;
+            mailboxes::want(batch.tx(), account, account, id)?;
+            id
         };
         made.insert(was.id.0, id);
     }
@@ -314,8 +313,7 @@ impl Mail {
                 self.kernel().write_into(ctx, account, mailbox, move |batch| batch.destroy(mailbox, &chunk));
             write.await?;
         }
-        let flags: Vec<((i64, Option<String>), Vec<ItemId>)> = split(flags, chunk_items(ctx));
-        for ((bits, state), chunk) in flags {
+        for ((bits, state), chunk) in split(flags, chunk_items(ctx)) {
             let write = self.kernel().write_into(ctx, account, mailbox, move |batch| {
                 let update = ItemUpdate {
                     set: bits,

@@ -63,7 +63,7 @@ fn live(view: &mut KernelView<'_, '_>, account: AccountId, mailbox: CollectionId
 }
 
 /// What makes a mailbox that is there equal to what it was; `replace`: what came later goes.
-fn differences(was: Vec<PastItem>, now: Vec<Item>, replace: bool) -> Items {
+fn differences(was: Vec<PastItem>, now: &[Item], replace: bool) -> Items {
     let mut by_id: HashMap<i64, &Item> = now.iter().map(|item| (item.id.0, item)).collect();
     let mut by_object: HashMap<i64, Vec<&Item>> = HashMap::new();
     let ids: HashSet<i64> = was.iter().map(|past| past.id.0).collect();
@@ -134,7 +134,7 @@ pub(super) fn plan(view: &mut KernelView<'_, '_>, account: AccountId, wanted: &I
                 past.retain(|item| !living.contains(&item.object.0));
                 Items { back: past, ..Items::default() }
             }
-            (Restoring::Replace, Some(now)) => differences(past, live(view, account, now.id)?, is_whole),
+            (Restoring::Replace, Some(now)) => differences(past, &live(view, account, now.id)?, is_whole),
             // Where it is gone, what went with it is seen when it is back.
             _ => Items { back: past, ..Items::default() },
         };
