@@ -893,6 +893,98 @@ export interface ResourceFilter {
 
 export type ResourceSort = 'address' | 'name';
 
+/** A message that was removed for good by a person, a filter or a client, and can be brought back for a while. It counts against no quota. One that lies in any mailbox is none. */
+export interface RemovedEmail {
+  /** Its id: that of the email, which it has again when it is back. */
+  readonly id: Id;
+  /** Its conversation. */
+  readonly threadId: Id;
+  /** The mailboxes that it was removed from last. */
+  readonly mailboxIds: Record<Id, boolean>;
+  /** The path of the first of these as it was, levels separated by `/`. */
+  readonly mailboxPath: string;
+  /** Whether it went with its mailbox. */
+  readonly wentWithMailbox: boolean;
+  /** Its keywords when it was removed. */
+  readonly keywords: Record<string, boolean>;
+  /** When it arrived. */
+  readonly receivedAt: UTCDate;
+  /** Its Date field. */
+  readonly sentAt: UTCDate | null;
+  /** Its bytes. */
+  readonly size: number;
+  /** Its subject. */
+  readonly subject: string;
+  /** Its first author: name and address. */
+  readonly sender: string;
+  /** How its text begins. */
+  readonly preview: string;
+  /** Whether it has attachments. */
+  readonly hasAttachment: boolean;
+  /** When it was removed. */
+  readonly removedAt: UTCDate;
+  /** The address of who removed it; null: the server, or a filter. */
+  readonly removedBy: string | null;
+  /** The way it was removed: `jmap`, `imap`, `pop3`, `cli` and so on. */
+  readonly removedThrough: string | null;
+  /** Until when it can be brought back; null while a legal hold keeps everything. */
+  readonly expiresAt: UTCDate | null;
+}
+
+/** Conditions of a filter of RemovedEmail. */
+export interface RemovedEmailFilter {
+  /** Subject or sender hold this. */
+  text?: string;
+  /** It was removed from this mailbox, or with it. */
+  inMailbox?: Id;
+  /** It was removed then or later. */
+  removedAfter?: UTCDate;
+  /** It was removed earlier. */
+  removedBefore?: UTCDate;
+}
+
+export type RemovedEmailSort = 'removedAt';
+
+/** A mailbox that was removed with the messages in it, and can be brought back for a while. */
+export interface RemovedMailbox {
+  /** Its id, which it has again when it is back. */
+  readonly id: Id;
+  /** The mailbox that it lay in; may be removed, too. */
+  readonly parentId: Id | null;
+  /** Its name. */
+  readonly name: string;
+  /** Its path as it was, levels separated by `/`. */
+  readonly path: string;
+  /** What it was for. */
+  readonly role: string | null;
+  /** Messages that went with it. */
+  readonly totalEmails: number;
+  /** Those of them not seen. */
+  readonly unreadEmails: number;
+  /** Their bytes. */
+  readonly size: number;
+  /** When it was removed. */
+  readonly removedAt: UTCDate;
+  /** The address of who removed it; null: the server, or a filter. */
+  readonly removedBy: string | null;
+  /** The way it was removed: `jmap`, `imap`, `pop3`, `cli` and so on. */
+  readonly removedThrough: string | null;
+  /** Until when it can be brought back; null while a legal hold keeps everything. */
+  readonly expiresAt: UTCDate | null;
+}
+
+export type RemovedMailboxSort = 'removedAt';
+
+/** The mailboxes of an account as they were at an earlier moment. Images are made every hour in which something changed, and thinned: by default 48 hours, 30 days, 12 months are kept. */
+export interface Image {
+  /** Its id. */
+  readonly id: Id;
+  /** The moment. */
+  readonly at: UTCDate;
+}
+
+export type ImageSort = 'at';
+
 /** Every type by its name. */
 export interface Types {
   PushSubscription: PushSubscription;
@@ -916,6 +1008,9 @@ export interface Types {
   Alias: Alias;
   SharedMailbox: SharedMailbox;
   Resource: Resource;
+  RemovedEmail: RemovedEmail;
+  RemovedMailbox: RemovedMailbox;
+  Image: Image;
 }
 
 export const METHODS = [
@@ -987,4 +1082,17 @@ export const METHODS = [
   'Resource/get',
   'Resource/query',
   'Resource/set',
+  'RemovedEmail/get',
+  'RemovedEmail/query',
+  'RemovedEmail/set',
+  'RemovedEmail/restore',
+  'RemovedMailbox/get',
+  'RemovedMailbox/query',
+  'RemovedMailbox/set',
+  'RemovedMailbox/restore',
+  'Image/get',
+  'Image/query',
+  'Image/mailboxes',
+  'Image/emails',
+  'Image/restore',
 ] as const;
