@@ -4,12 +4,12 @@ use base::{CollectionId, Seq};
 use mail::images::{ImageReport, ImageRestore, Restoring, Selection};
 use serde_json::json;
 
+use super::ids;
 use crate::dates;
 use crate::engine::{
     Access, Argument, Arguments, Call, GetRequest, Hook, Map, Method, MethodError, Objects, Page, Property,
     Query, Shape, Sort, Table, Type, capabilities,
 };
-use crate::mail::ids;
 
 /// The letter of images.
 const LETTER: char = 'H';
@@ -143,9 +143,7 @@ async fn emails(call: &Call, account: &Access, mut arguments: Arguments) -> Resu
     let limit = arguments.unsigned_opt("limit")?.unwrap_or(u64::MAX);
     let found = call.mail().image_emails(call.ctx(), account.account, (mark, mailbox), after, limit).await?;
     let object = |email: mail::images::ImageEmail| {
-        let keywords: Map = (email.keywords.names().filter_map(ids::keyword_of_flag))
-            .map(|keyword| (keyword, json!(true)))
-            .collect();
+        let keywords = ids::keywords(&email.keywords);
         json!({
             "id": ids::email(email.object),
             "uid": email.uid,

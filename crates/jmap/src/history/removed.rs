@@ -4,13 +4,12 @@ use base::CollectionId;
 use mail::removed::RemovedFilter;
 use serde_json::json;
 
-use super::{EXPIRES_AT, Names, REMOVED_AT, REMOVED_BY, REMOVED_THROUGH, answer};
+use super::{EXPIRES_AT, Names, REMOVED_AT, REMOVED_BY, REMOVED_THROUGH, answer, ids};
 use crate::dates;
 use crate::engine::{
     Access, Argument, Arguments, Call, Condition, Filter, GetRequest, Hook, Map, Method, MethodError,
     Objects, Page, Property, Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities,
 };
-use crate::mail::ids;
 
 const RESTORE: &[Argument] = &[
     Argument { name: "ids", shape: Shape::List(&Shape::Id), doc: "The messages." },
@@ -150,9 +149,7 @@ async fn get(
         out.add(&ids::email(email.object), |object| {
             let mailboxes: Map =
                 email.mailboxes.iter().map(|mailbox| (ids::mailbox(*mailbox), json!(true))).collect();
-            let keywords: Map = (email.keywords.names().filter_map(ids::keyword_of_flag))
-                .map(|keyword| (keyword, json!(true)))
-                .collect();
+            let keywords = ids::keywords(&email.keywords);
             object.put("threadId", &ids::thread(email.row.thread));
             object.put("mailboxIds", &mailboxes);
             object.put("mailboxPath", &email.path);

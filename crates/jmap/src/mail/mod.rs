@@ -3,7 +3,7 @@
 mod blob;
 mod email;
 mod identity;
-pub(crate) mod ids;
+mod ids;
 mod mailbox;
 mod snippet;
 mod submission;

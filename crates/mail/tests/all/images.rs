@@ -61,7 +61,7 @@ async fn then(world: &World, ctx: &Ctx, account: AccountId, mark: Seq) -> State 
                 page.into_iter().map(|email| (email.row.body, email.row.received_at, words(&email.keywords))),
             );
         }
-        assert_eq!(messages.len() as i64, mailbox.total);
+        assert_eq!(i64::try_from(messages.len()).unwrap(), mailbox.total);
         messages.sort();
         let of = |mailbox: &mail::images::ImageMailbox| (mailbox.id, mailbox.parent, mailbox.name.clone());
         out.insert(path(&all, mailbox, of), messages);
@@ -112,7 +112,7 @@ async fn begin(world: &World, ctx: &Ctx, account: AccountId) -> Story {
 async fn spoil(world: &World, ctx: &Ctx, account: AccountId, story: &Story) {
     let (mail, inbox) = (&world.mail, story.inbox);
     world.engine.clock.advance_ms(20 * 60_000);
-    let change = FlagChange::Replace(Keywords::parse(["\\Deleted", "Later"].into_iter()).unwrap());
+    let change = FlagChange::Replace(Keywords::parse(["\\Deleted", "Later"]).unwrap());
     mail.store(ctx, account, inbox, vec![1], change, None).await.unwrap();
     mail.expunge(ctx, account, inbox, vec![2]).await.unwrap();
     mail.move_to(ctx, (account, inbox), vec![3], (account, story.clients)).await.unwrap();

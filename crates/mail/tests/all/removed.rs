@@ -16,7 +16,7 @@ const DAY_MS: i64 = 86_400_000;
 async fn put(world: &World, ctx: &Ctx, account: AccountId, mailbox: CollectionId, subject: &str) -> u32 {
     let append = Append {
         body: Bytes::from(message(subject, "text")),
-        keywords: Keywords::parse(["\\Seen", "\\Flagged", "Work"].into_iter()).unwrap(),
+        keywords: Keywords::parse(["\\Seen", "\\Flagged", "Work"]).unwrap(),
         received_at: Some(1_000_000),
         received_zone: 60,
     };
@@ -192,7 +192,7 @@ fn b13_purging_for_good_needs_its_right_and_stands_in_the_history() {
         }
         put(&world, &ctx, account, folder, "Within").await;
         mail.kernel().mark(&ctx, account).await.unwrap().unwrap();
-        let change = FlagChange::Add(Keywords::parse(["Later"].into_iter()).unwrap());
+        let change = FlagChange::Add(Keywords::parse(["Later"]).unwrap());
         mail.store(&ctx, account, inbox, vec![1], change, None).await.unwrap();
         let mark = mail.kernel().mark(&ctx, account).await.unwrap().unwrap();
         mail.expunge(&ctx, account, inbox, vec![1, 2]).await.unwrap();
