@@ -22,7 +22,7 @@ export class World {
   #gate!: Server
 
   private constructor(
-    private readonly process: ChildProcess,
+    private readonly server: ChildProcess,
     private readonly folder: string,
     private readonly ready: Ready,
     private readonly browser: Browser,
@@ -57,6 +57,24 @@ export class World {
 
   get administrator(): Person {
     return new Person(this.ready.doors['http'] ?? '', this.ready.administrator.login, this.ready.administrator.password)
+  }
+
+  /** Where a door is: host and port. */
+  door(name: string): string {
+    return this.ready.doors[name] ?? ''
+  }
+
+  /** What `beffroi` answers to words of the administration, beside the running server. */
+  async command(words: string[], line = ''): Promise<Record<string, unknown>[]> {
+    const program = process.env['TESTED_BEFFROI'] ?? ''
+    const ending = ['--json', '--yes', '--data-dir', this.folder]
+    const command = spawn(program, [...words, ...ending], { stdio: ['pipe', 'pipe', 'inherit'] })
+    command.stdin.end(line)
+    const rows: Record<string, unknown>[] = []
+    const ended = new Promise((resolve) => command.once('close', resolve))
+    for await (const row of createInterface({ input: command.stdout })) rows.push(JSON.parse(row) as Record<string, unknown>)
+    if ((await ended) !== 0) throw new Error(`beffroi ${words.join(' ')} failed`)
+    return rows
   }
 
   /** Hands messages over as a mail server does; they are in the inbox when this returns. */
@@ -97,8 +115,8 @@ export class World {
 
   async close(): Promise<void> {
     await this.browser.close()
-    const ended = new Promise((resolve) => this.process.once('exit', resolve))
-    this.process.kill('SIGTERM')
+    const ended = new Promise((resolve) => this.server.once('exit', resolve))
+    this.server.kill('SIGTERM')
     this.shut()
     this.#gate.close()
     await ended

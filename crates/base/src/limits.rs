@@ -86,6 +86,13 @@ limits! {
     image_bytes = 10_485_760, "Bytes of a remote image of a message that is fetched for its reader.";
     image_seconds = 10, "Seconds until a remote image is given up.";
     image_cache_bytes = 67_108_864, "Bytes of remote images that a node keeps in memory.";
+    provider_login_seconds = 900, "Seconds that people may take at the provider that they log in at.";
+    provider_token_bytes = 16_384, "Bytes of a token of a provider.";
+    provider_groups = 1_000, "Values of the group claim of a provider that are looked at.";
+    provider_answer_bytes = 1_048_576, "Bytes of an answer of a provider.";
+    provider_answer_seconds = 10, "Seconds that a provider may take to answer.";
+    provider_questions = 32, "Questions of one node to providers at a time; logins beyond it are refused.";
+    providers_known = 1_000, "Providers whose addresses and keys a node keeps in memory.";
     login_failures_per_account = 20, "Wrong passwords for one account in a window from addresses where it never logged in before it has to wait.";
     login_failures_per_address = 100, "Wrong passwords from one network address (IPv6: /64) in a window before it has to wait.";
     login_window_seconds = 900, "The window of the two limits above, in seconds.";
@@ -175,7 +182,8 @@ limits! {
     jmap_upload_bytes_per_account = 1_073_741_824, "Bytes of uploaded files of one person that nothing uses yet.";
     jmap_objects_get = 1_000, "Objects of one JMAP get (maxObjectsInGet).";
     jmap_objects_set = 1_000, "Objects of one JMAP set (maxObjectsInSet).";
-    jmap_event_streams = 64, "Streams of changes that one account has open at a time.";
+    jmap_event_streams = 64, "Streams of changes that one account has open at a time, each WebSocket among them.";
+    jmap_socket_seconds = 60, "Seconds without a word from the client of a WebSocket after which it is asked whether it is there; after twice that it is closed.";
     jmap_query_ids = 4_096, "Results of one page of a JMAP query.";
     jmap_filter_depth = 16, "Levels of operators in a JMAP filter.";
     jmap_filter_conditions = 500, "Conditions and operators of a JMAP filter.";

@@ -110,6 +110,12 @@ pub fn add_members(edit: &mut Edit<'_, '_>, group: AccountId, addresses: &[&str]
     Ok(u64::try_from(after - before).unwrap_or(0))
 }
 
+/// Whether a group takes another member.
+pub(crate) fn has_place(edit: &mut Edit<'_, '_>, group: AccountId) -> Result<bool> {
+    let most = i64::try_from(edit.ctx().limits.list_members).unwrap_or(i64::MAX);
+    Ok(count(edit, group)? < most)
+}
+
 /// Removes members by address; how many went.
 ///
 /// # Errors

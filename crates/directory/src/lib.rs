@@ -25,6 +25,7 @@ pub mod links;
 pub mod login;
 pub mod organisations;
 pub mod people;
+pub mod providers;
 pub mod resolve;
 pub mod roles;
 pub mod sessions;
@@ -49,7 +50,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("../schema/scram.sql"),
     include_str!("../schema/postfix.sql"),
     include_str!("../schema/login.sql"),
-    include_str!("../schema/passkeys.sql")
+    include_str!("../schema/passkeys.sql"),
+    include_str!("../schema/providers.sql")
 );
 
 /// The tables of the directory.
@@ -62,6 +64,7 @@ pub const PART: Part = Part {
         Migration { number: 3, name: "postfix", text: include_str!("../schema/postfix.sql") },
         Migration { number: 4, name: "login", text: include_str!("../schema/login.sql") },
         Migration { number: 5, name: "passkeys", text: include_str!("../schema/passkeys.sql") },
+        Migration { number: 6, name: "providers", text: include_str!("../schema/providers.sql") },
     ],
 };
 

@@ -56,6 +56,7 @@ const WATCHED: &[Watched] = &[
     Watched { table: "address", noun: "address", key: &[("address", Text)], id: 1 },
     Watched { table: "password", noun: "password", key: OF_ACCOUNT, id: 0 },
     Watched { table: "role", noun: "role", key: OF_ORGANISATION, id: 1 },
+    Watched { table: "login_provider", noun: "provider", key: OF_ORGANISATION, id: 1 },
     Watched {
         table: "role_verb",
         noun: "role",

@@ -250,6 +250,9 @@ const UNMARKED: &[(&str, &str)] = &[
     ("password_scram", "account_id"),
     ("known_network", "account_id"),
     ("passkey", "account_id"),
+    ("provider_subject", "account_id"),
+    ("provider_session", "account_id"),
+    ("provider_group", "group_id"),
     ("app_session", "account_id"),
     ("session", "account_id"),
 ];

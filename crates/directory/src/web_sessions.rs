@@ -133,9 +133,14 @@ pub fn forget(tx: &mut Tx<'_>, now_ms: i64, most: i64) -> Result<u64> {
              (SELECT id FROM used_ticket WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
         params![now_ms, most],
     )?;
+    tx.execute(
+        "DELETE FROM provider_session WHERE session_id IN
+             (SELECT session_id FROM web_session WHERE ends_at < $1 ORDER BY ends_at, session_id LIMIT $2)",
+        params![now_ms, most],
+    )?;
     let sessions = tx.execute(
         "DELETE FROM web_session WHERE session_id IN
-             (SELECT session_id FROM web_session WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)",
+             (SELECT session_id FROM web_session WHERE ends_at < $1 ORDER BY ends_at, session_id LIMIT $2)",
         params![now_ms, most],
     )?;
     Ok(tickets + sessions)

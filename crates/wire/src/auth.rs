@@ -1,7 +1,8 @@
 //! Someone who proved who it is, over the directory: by password, by SCRAM, or by a token of one of our sessions.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use base::{AccountId, Ctx, Door, Error, Meaning, OrganisationId, Result, Secret, SessionId};
 use directory::login::{Answer, Credentials, LoggedIn};
@@ -14,6 +15,20 @@ use crate::sasl::{Bindings, Exchange, Malformed, Mechanism, Step};
 use crate::tls::TlsSource;
 use crate::{Conn, Interrupt};
 
+/// Knows whose tokens of others are: of providers that people log in at.
+pub trait Tokens: Send + Sync {
+    /// Who holds a token, at a door; `name` is the name that came with it, which may be empty.
+    ///
+    /// # Errors
+    /// `Forbidden` when it opens nothing, `Unavailable`.
+    fn logged_in<'a>(
+        &'a self,
+        name: &'a str,
+        token: &'a Secret,
+        door: Door,
+    ) -> Pin<Box<dyn Future<Output = Result<LoggedIn>> + Send + 'a>>;
+}
+
 /// Lets people in at the doors of a node. Cheap to clone; clones share the book of sessions, so a node has one.
 #[derive(Clone)]
 pub struct Authenticator {
@@ -21,6 +36,7 @@ pub struct Authenticator {
     ctx: Ctx,
     tls: Option<TlsSource>,
     book: Arc<Book>,
+    tokens: Arc<OnceLock<Arc<dyn Tokens>>>,
 }
 
 /// Someone who is logged in on a connection. Its session ends when this is dropped.
@@ -74,7 +90,23 @@ impl Authenticator {
     /// Lets people of a directory in. `ctx` is the program's own.
     pub fn new(directory: Directory, ctx: Ctx, tls: Option<TlsSource>) -> Self {
         let book = Book::new(directory.clone(), ctx.clone());
-        Self { directory, ctx, tls, book }
+        Self { directory, ctx, tls, book, tokens: Arc::default() }
+    }
+
+    /// Takes tokens of others as well. The first who knows some stays.
+    pub fn use_tokens(&self, tokens: Arc<dyn Tokens>) {
+        let _ = self.tokens.set(tokens);
+    }
+
+    /// Who holds a token: of one of our own sessions, or of others.
+    async fn holder(&self, name: &str, token: &Secret, door: Door) -> Result<LoggedIn> {
+        let own = self.directory.login_by_token(&self.ctx, token, door).await;
+        match (own, self.tokens.get()) {
+            (Err(error), Some(tokens)) if error.meaning() == Meaning::Forbidden => {
+                tokens.logged_in(name, token, door).await
+            }
+            (own, _) => own,
+        }
     }
 
     /// The directory.
@@ -273,11 +305,11 @@ impl Dialogue {
     }
 
     async fn token(&mut self, authorize: &str, token: &Secret) -> Result<Turn> {
-        let Authenticator { directory, ctx, .. } = &self.authenticator;
-        let found = directory.login_by_token(ctx, token, self.caller.door).await.and_then(|logged_in| {
-            same(authorize, &logged_in.address)?;
-            Ok(logged_in)
-        });
+        let found =
+            self.authenticator.holder(authorize, token, self.caller.door).await.and_then(|logged_in| {
+                same(authorize, &logged_in.address)?;
+                Ok(logged_in)
+            });
         match (found, self.exchange.refusal()) {
             (Ok(logged_in), _) => {
                 let session = self.authenticator.open(&self.caller, logged_in);

@@ -104,6 +104,10 @@ pub fn remove_role(edit: &mut Edit<'_, '_>, role_id: i64) -> Result<()> {
     }
     remove_verbs(edit, role_id)?;
     edit.execute(
+        "DELETE FROM provider_group WHERE organisation_id = $1 AND role_id = $2",
+        params![organisation, role_id],
+    )?;
+    edit.execute(
         "UPDATE role SET revision = -1 WHERE organisation_id = $1 AND id = $2",
         params![organisation, role_id],
     )?;
@@ -282,6 +286,16 @@ fn check_scope(tx: &mut Read<'_>, organisation: OrganisationId, scope: Scope) ->
 /// All verbs on all of the organisation, without limits.
 fn require_verbs(edit: &mut Edit<'_, '_>, verbs: &[Verb]) -> Result<()> {
     require_held(edit, verbs, &Allowed::all())
+}
+
+/// Asks whether the actor may give a role on the whole organisation.
+///
+/// # Errors
+/// `Forbidden`, `NotFound`.
+pub(crate) fn require_role(edit: &mut Edit<'_, '_>, role_id: i64) -> Result<()> {
+    let organisation = edit.organisation();
+    let verbs: Vec<Verb> = role(edit, organisation, role_id)?.verbs.iter().copied().collect();
+    require_to_give(edit, &verbs, &Allowed::all())
 }
 
 /// `role.grant` and every verb of the role, on the part of the organisation and within the limits.

@@ -10,6 +10,7 @@ mod import;
 mod isolation;
 mod logins;
 mod plans;
+mod providers;
 mod resolving;
 mod rights;
 mod schema;

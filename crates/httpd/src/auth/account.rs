@@ -8,7 +8,7 @@ use base::{Door, Error, Result, Secret, SessionId};
 use directory::credentials::{self, app, codes};
 use directory::login::{Answer, Credentials};
 use directory::roles::{self, Verb};
-use directory::{Edit, aliases, entries, organisations, people, sessions, web_sessions};
+use directory::{Edit, aliases, entries, organisations, people, providers, sessions, web_sessions};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use webauthn_rs::prelude::PublicKeyCredential;
@@ -44,7 +44,7 @@ pub(super) async fn edit<T: Send + 'static>(
 /// What the client is told of the session.
 pub(super) async fn session(caller: &Caller) -> Result<Value> {
     let (ctx, account, organisation) = (caller.ctx().clone(), caller.account(), caller.organisation());
-    let (entry, language, addresses, name, rights, second_factor) = caller
+    let (entry, language, addresses, name, rights, second_factor, by_provider) = caller
         .auth()
         .directory()
         .read(move |tx| {
@@ -65,7 +65,8 @@ pub(super) async fn session(caller: &Caller) -> Result<Value> {
                 }
             }
             let second_factor = codes::has_second_factor(tx, account)?;
-            Ok((entry, language, addresses, name, rights, second_factor))
+            let by_provider = providers::origin(tx, ctx.session)?.is_some();
+            Ok((entry, language, addresses, name, rights, second_factor, by_provider))
         })
         .await?;
     let mut all = vec![entry.address.clone()];
@@ -83,7 +84,7 @@ pub(super) async fn session(caller: &Caller) -> Result<Value> {
         "isAdministrator": !rights.is_empty(),
         "roles": rights,
         "secondFactor": second_factor,
-        "byProvider": false,
+        "byProvider": by_provider,
     }))
 }
 

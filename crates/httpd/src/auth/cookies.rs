@@ -11,12 +11,23 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub(super) enum Cookie {
     /// The token of a session.
     Session,
+    /// What a browser carries to a provider and back.
+    Away,
 }
 
 impl Cookie {
     const fn plain_name(self) -> &'static str {
         match self {
             Self::Session => "beffroi-session",
+            Self::Away => "beffroi-away",
+        }
+    }
+
+    /// The provider sends the browser back from its own site: `Strict` would leave the cookie at home.
+    const fn same_site(self) -> &'static str {
+        match self {
+            Self::Session => "Strict",
+            Self::Away => "Lax",
         }
     }
 
@@ -42,7 +53,8 @@ impl Cookie {
     pub(super) fn set(self, value: &str, is_tls: bool, seconds: Option<i64>) -> Option<HeaderValue> {
         let lasts = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
         let secure = if is_tls { "; Secure" } else { "" };
-        let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{lasts}", self.name(is_tls));
+        let (name, site) = (self.name(is_tls), self.same_site());
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite={site}{secure}{lasts}");
         HeaderValue::from_str(&text).ok()
     }
 

@@ -11,6 +11,7 @@ mod account;
 mod caller;
 mod cookies;
 mod images;
+mod oidc;
 mod outside;
 mod passkeys;
 mod place;
@@ -36,6 +37,7 @@ use crate::problem::Problem;
 use crate::site::Mount;
 pub use caller::{Caller, Way};
 use images::Images;
+use oidc::{ProviderTokens, Providers};
 use programs::Programs;
 use tickets::Tickets;
 
@@ -77,6 +79,7 @@ struct Inner {
     options: Options,
     programs: Programs,
     tickets: Tickets,
+    providers: Arc<Providers>,
     images: Arc<Images>,
 }
 
@@ -87,9 +90,16 @@ impl Auth {
     /// `Corrupt` when TLS cannot be set up.
     pub fn new(authenticator: Authenticator, options: Options) -> Result<Self> {
         let tickets = Tickets::new(&blake3::derive_key("beffroi login tickets 1", &options.key))?;
-        let images = Images::new(options.image_networks.clone(), outside::tls()?);
+        let tls = outside::tls()?;
+        let images = Images::new(options.image_networks.clone(), tls.clone());
+        let providers = Arc::new(Providers::new(tls, &authenticator.ctx().limits)?);
+        authenticator.use_tokens(Arc::new(ProviderTokens {
+            directory: authenticator.directory().clone(),
+            ctx: authenticator.ctx().clone(),
+            providers: providers.clone(),
+        }));
         let programs = Programs::default();
-        Ok(Self(Arc::new(Inner { authenticator, options, programs, tickets, images })))
+        Ok(Self(Arc::new(Inner { authenticator, options, programs, tickets, providers, images })))
     }
 
     /// Who lets people in, of all doors.
@@ -125,6 +135,11 @@ impl Auth {
         &self.0.images
     }
 
+    /// Asks providers.
+    fn providers(&self) -> &Providers {
+        &self.0.providers
+    }
+
     /// The pages of `/auth/`; docs/api/login.md describes them.
     pub fn mount() -> Mount {
         let router = Router::new()
@@ -134,6 +149,9 @@ impl Auth {
             .route("/auth/login/password", post(steps::new_password))
             .route("/auth/login/passkey", post(passkeys::login))
             .route("/auth/login/passkey/begin", post(passkeys::begin_alone))
+            .route("/auth/oidc/start", get(oidc::start))
+            .route("/auth/oidc/callback/{provider}", get(oidc::callback))
+            .route("/auth/oidc/backchannel-logout", post(oidc::back_channel))
             .route("/auth/images", post(images::allow))
             .route("/auth/image/{address}", get(images::show))
             .route("/auth/logout", post(steps::logout))

@@ -1,13 +1,14 @@
 //! The way in: a password, then a code or a new password where one is asked for, then a session.
 
 use axum::Extension;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, RawQuery};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base::{AccountId, Ctx, Door, Error, Meaning, Result, Secret, SessionId};
 use directory::credentials::{self, codes};
 use directory::login::{Answer, Credentials, LoggedIn};
+use directory::providers::{self, Origin};
 use directory::web_sessions::{self, NewWebSession};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use webauthn_rs::prelude::PasskeyAuthentication;
 
 use super::caller::{Caller, Way, client, refusal};
 use super::cookies::Cookie;
+use super::oidc;
 use super::passkeys::Site;
 use super::place::{Place, is_safe};
 use super::tickets::Ticket;
@@ -52,7 +54,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 }
 
 /// What is wished of the session.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Wish {
     /// It lasts for weeks.
     #[serde(default)]
@@ -97,10 +99,16 @@ pub(super) struct ByNewPassword {
 }
 
 /// `GET /auth/methods`
-pub(super) async fn methods(visitor: Visitor) -> Response {
+pub(super) async fn methods(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let passkey = Site::of(&visitor.place).is_ok();
     let policy = policy(visitor.auth.ctx());
-    let mut answer = json!({ "password": true, "passkey": passkey, "providers": [], "policy": policy });
+    let name = oidc::parameter(&query.unwrap_or_default(), "name").unwrap_or_default();
+    let providers = match oidc::offered(&visitor.auth, &name).await {
+        Ok(providers) => providers,
+        Err(error) => return failed(error),
+    };
+    let mut answer =
+        json!({ "password": true, "passkey": passkey, "providers": providers, "policy": policy });
     let samples = &visitor.auth.options().samples;
     if !samples.is_empty() {
         put(&mut answer, "samples", json!(samples));
@@ -202,6 +210,10 @@ impl Visitor {
         &self.place
     }
 
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     fn ticket(&self, kind: &str, waiting: Waiting) -> Result<Secret> {
         self.auth.tickets().seal(self.auth.ctx(), kind, TICKET_MS, waiting)
     }
@@ -252,13 +264,33 @@ impl Visitor {
             let policy = policy(self.auth.ctx());
             return Ok(show(&json!({ "step": "newPassword", "ticket": ticket.expose(), "policy": policy })));
         }
+        let token = self.open_session(&logged_in, wish, None).await?;
+        let caller = Caller::by_token(self.auth.clone(), &token, way(wish)).await?;
+        let mut told = json!({ "step": "done", "session": super::account::session(&caller).await? });
+        if wish.token {
+            put(&mut told, "token", token.expose().into());
+            return Ok(show(&told));
+        }
+        let mut answer = show(&told);
+        let seconds = wish.remember.then_some(remembered_ms(self.auth.ctx()) / 1_000);
+        if let Some(cookie) = Cookie::Session.set(token.expose(), self.place.is_tls, seconds) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(answer)
+    }
+
+    /// Opens a session for someone who proved who it is; its token.
+    pub(super) async fn open_session(
+        &self,
+        logged_in: &LoggedIn,
+        wish: Wish,
+        origin: Option<Origin>,
+    ) -> Result<Secret> {
         let ctx = self.auth.ctx().clone();
         let limits = &ctx.limits;
-        let days = i64::try_from(limits.remembered_session_days).unwrap_or(i64::MAX);
-        let remembered_ms = days.saturating_mul(24 * HOUR_MS);
         let hours = |hours: u64| i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR_MS);
         let (idle_ms, lasts_ms) = if wish.remember {
-            (remembered_ms, remembered_ms)
+            (remembered_ms(&ctx), remembered_ms(&ctx))
         } else {
             (hours(limits.session_idle_hours), hours(limits.session_hours))
         };
@@ -284,23 +316,20 @@ impl Visitor {
                 {
                     directory::sessions::settle(tx, &own, &[found.id], &[], 0)?;
                 }
-                web_sessions::open(tx, &own, &new)
+                let opened = web_sessions::open(tx, &own, &new)?;
+                if let Some(origin) = &origin {
+                    providers::begin_session(tx, opened.id, new.account, origin)?;
+                }
+                Ok(opened)
             })
             .await?;
-        let token = opened.token.ok_or_else(|| Error::corrupt("session", "has no token"))?;
-        let caller = Caller::by_token(self.auth.clone(), &token, way(wish)).await?;
-        let mut told = json!({ "step": "done", "session": super::account::session(&caller).await? });
-        if wish.token {
-            put(&mut told, "token", token.expose().into());
-            return Ok(show(&told));
-        }
-        let mut answer = show(&told);
-        let seconds = wish.remember.then_some(remembered_ms / 1_000);
-        if let Some(cookie) = Cookie::Session.set(token.expose(), self.place.is_tls, seconds) {
-            answer.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        Ok(answer)
+        opened.token.ok_or_else(|| Error::corrupt("session", "has no token"))
     }
+}
+
+fn remembered_ms(ctx: &Ctx) -> i64 {
+    let days = i64::try_from(ctx.limits.remembered_session_days).unwrap_or(i64::MAX);
+    days.saturating_mul(24 * HOUR_MS)
 }
 
 fn put(told: &mut Value, name: &str, value: Value) {
@@ -315,9 +344,11 @@ const fn way(wish: Wish) -> Way {
 
 /// `POST /auth/logout`
 pub(super) async fn logout(visitor: Visitor, caller: Caller) -> Response {
+    // A provider that does not answer keeps nobody here.
+    let to = oidc::after_logout(&caller, &visitor.place).await.unwrap_or_default();
     match super::account::end_own(&caller).await {
         Ok(()) => {
-            let mut answer = show(&json!({ "to": null }));
+            let mut answer = show(&json!({ "to": to }));
             if let Some(cookie) = Cookie::Session.remove(visitor.place.is_tls) {
                 answer.headers_mut().append(header::SET_COOKIE, cookie);
             }

@@ -101,6 +101,9 @@ enum Command {
     /// Units that people stand in
     #[command(subcommand)]
     Unit(directory::unit::Command),
+    /// Providers that people log in at (OpenID Connect)
+    #[command(subcommand)]
+    Provider(directory::provider::Command),
     /// Roles: what they allow
     #[command(subcommand)]
     Role(directory::role::Command),
@@ -196,6 +199,7 @@ fn run(session: &mut Session, command: Command) -> Result<(), Failure> {
         Command::Resource(command) => directory::entry::run_own(session, Kind::Resource, command),
         Command::Cos(command) => directory::class::run(session, command),
         Command::Unit(command) => directory::unit::run(session, command),
+        Command::Provider(command) => directory::provider::run(session, command),
         Command::Role(command) => directory::role::run(session, command),
         Command::Grant(command) => directory::role::run_grant(session, command),
         Command::Mailbox(command) => mail::mailbox::run(session, command),

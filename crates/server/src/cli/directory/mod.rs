@@ -9,6 +9,7 @@ mod fields;
 pub mod group;
 pub mod organisation;
 pub mod person;
+pub mod provider;
 pub mod resolve;
 pub mod role;
 pub mod unit;
