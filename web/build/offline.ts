@@ -1,41 +1,31 @@
-// Writes `sw.js`: the service worker that opens the client without a network, with the list of what was built.
+// Writes `sw.js`: the service worker of `src/offline`, with the list of what was built.
 import { createHash } from 'node:crypto'
-import type { Plugin } from 'vite'
+import { fileURLToPath } from 'node:url'
+import { build, type Plugin, type Rolldown } from 'vite'
 
 const ALWAYS = ['/', '/reader.html', '/editor.html', '/logo.svg', '/manifest.webmanifest']
+const source = fileURLToPath(new URL('../src/offline/worker.ts', import.meta.url))
 
 export function offline(): Plugin {
   return {
     name: 'offline',
     apply: 'build',
-    generateBundle(_, bundle) {
+    async generateBundle(_, bundle) {
       const files = [...ALWAYS, ...Object.keys(bundle).filter((file) => file.startsWith('assets/')).map((file) => `/${file}`)]
-      const name = createHash('sha256').update(files.join()).digest('hex').slice(0, 12)
-      this.emitFile({ type: 'asset', fileName: 'sw.js', source: worker(name, files) })
+      const name = `beffroi-${createHash('sha256').update(files.join()).digest('hex').slice(0, 12)}`
+      this.emitFile({ type: 'asset', fileName: 'sw.js', source: await worker(name, files) })
     },
   }
 }
 
-const worker = (name: string, files: string[]) => `const NAME = 'beffroi-${name}'
-const FILES = ${JSON.stringify(files)}
-addEventListener('install', (event) => {
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)).then(() => skipWaiting()))
-})
-addEventListener('activate', (event) => {
-  event.waitUntil(caches.keys().then((names) => Promise.all(names.filter((name) => name !== NAME).map((name) => caches.delete(name)))).then(() => clients.claim()))
-})
-addEventListener('fetch', (event) => {
-  const url = new URL(event.request.url)
-  if (event.request.method !== 'GET' || url.origin !== location.origin || /^\\/(auth|jmap|\\.well-known|health|metrics)(\\/|$)/.test(url.pathname)) return
-  const kept = (path) => caches.match(path, { cacheName: NAME, ignoreVary: true })
-  if (url.pathname.startsWith('/assets/')) event.respondWith(kept(event.request).then((found) => found ?? fetch(event.request)))
-  else {
-    const path = event.request.mode === 'navigate' && !FILES.includes(url.pathname) ? '/' : url.pathname
-    event.respondWith(fetch(event.request).catch(() => kept(path).then((found) => found ?? Response.error())))
-  }
-})
-addEventListener('notificationclick', (event) => {
-  event.notification.close()
-  event.waitUntil(clients.openWindow('/mail'))
-})
-`
+/** One classic script: not every browser takes service workers that are modules. */
+async function worker(name: string, files: string[]): Promise<string> {
+  const built = (await build({
+    configFile: false,
+    publicDir: false,
+    logLevel: 'error',
+    define: { NAME: JSON.stringify(name), FILES: JSON.stringify(files) },
+    build: { write: false, target: 'es2022', rolldownOptions: { input: source, output: { format: 'iife' } } },
+  })) as Rolldown.RolldownOutput
+  return built.output[0].code
+}

@@ -2,6 +2,7 @@
 //!
 //! It uses none of the product's crates, so that it builds in seconds and can judge them from outside.
 
+mod bench_jmap;
 mod bench_mail;
 mod fuzz;
 mod generate;

@@ -45,10 +45,10 @@ pub fn built_server(places: &Places) -> PathBuf {
 
 /// Becomes the measuring program of one part, built in release; only its JSON lines are on standard output.
 pub fn bench(places: &Places, arguments: &[OsString]) -> Result<()> {
-    if let Some((part, rest)) = arguments.split_first()
-        && part == "mail"
-    {
-        return crate::bench_mail::run(places, rest);
+    match arguments.split_first() {
+        Some((part, rest)) if part == "mail" => return crate::bench_mail::run(places, rest),
+        Some((part, rest)) if part == "jmap" => return crate::bench_jmap::run(places, rest),
+        _ => {}
     }
     needs::ensure(places, needs::FOR_PROGRAMS, true)?;
     process::become_program(&mut testkit_program(places, "beffroi-bench", true, arguments))

@@ -178,7 +178,8 @@ fn interface(out: &mut String, name: &str, doc: &str, list: &[Property]) {
 
 /// `web/src/jmap/types.generated.ts`.
 pub fn type_script_types() -> String {
-    let tables = crate::jmap::tables();
+    let mut tables = crate::jmap::tables();
+    tables.retain(|table| !table.properties.is_empty());
     let mut out = "// Generated from the tables of the JMAP door: run `cargo xtask generate` after a change there.\n\n\
                    export type Id = string;\nexport type UTCDate = string;\nexport type DateTime = string;\n\n"
         .to_owned();

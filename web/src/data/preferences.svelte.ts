@@ -12,6 +12,8 @@ interface Preferences {
   conversations: boolean
   undoSeconds: number
   notifications: boolean
+  /** How this browser is known to push; made when it is needed. */
+  device: string
 }
 
 const KEPT = 'beffroi-preferences'
@@ -27,7 +29,7 @@ function kept(): Partial<Preferences> {
 const spoken: Language = navigator.language.startsWith('fr') ? 'fr' : 'en'
 
 export const preferences: Preferences = $state({
-  theme: 'system', language: spoken, density: 'comfortable', conversations: true, undoSeconds: 10, notifications: false, ...kept(),
+  theme: 'system', language: spoken, density: 'comfortable', conversations: true, undoSeconds: 10, notifications: false, device: '', ...kept(),
 })
 
 /** Whether the person chose a language; else that of the account is taken. */

@@ -2,7 +2,7 @@
 import { JmapClient, LoggedOut, Refused, Unreachable } from '../jmap/client.ts'
 import { Engine, type Surroundings, type Tell } from './engine.ts'
 import type { Answer, Question, Told } from './protocol.ts'
-import { openDB } from 'idb'
+import { keepSetting, setting } from './settings.ts'
 
 /** A tab: a port of a shared worker, or the scope of one's own. */
 interface Port {
@@ -17,8 +17,6 @@ const tell: Tell = (event, data) => {
   for (const port of ports) port.postMessage({ event, data } as Told)
 }
 
-const settings = openDB('beffroi', 1, { upgrade: (database) => void database.createObjectStore('settings') })
-
 const around: Surroundings = {
   now: () => Date.now(),
   exclusive: async (work) => {
@@ -27,8 +25,8 @@ const around: Surroundings = {
   },
   eventSource: (url) => new EventSource(url),
   lastAccount: {
-    get: async () => ((await (await settings).get('settings', 'account')) as string | undefined) ?? null,
-    set: async (account) => void (await (await settings).put('settings', account, 'account')),
+    get: async () => (await setting<string>('account')) ?? null,
+    set: (account) => keepSetting('account', account),
   },
   upload: (path, headers, blob, progress) =>
     new Promise((resolve, reject) => {

@@ -265,10 +265,6 @@ export interface EmailFilter {
 
 export type EmailSort = 'receivedAt' | 'sentAt' | 'size' | 'from' | 'to' | 'subject' | 'hasKeyword' | 'allInThreadHaveKeyword' | 'someInThreadHaveKeyword';
 
-/** The places of an email that a search found. */
-export interface SearchSnippet {
-}
-
 /** An address that a person sends as: its own, its aliases, those delegated to it, and further ones that it made of its own. */
 export interface Identity {
   /** Its id. */
@@ -992,7 +988,6 @@ export interface Types {
   Mailbox: Mailbox;
   Thread: Thread;
   Email: Email;
-  SearchSnippet: SearchSnippet;
   Identity: Identity;
   EmailSubmission: EmailSubmission;
   Quota: Quota;
@@ -1034,7 +1029,6 @@ export const METHODS = [
   'Email/copy',
   'Email/import',
   'Email/parse',
-  'SearchSnippet/get',
   'Identity/get',
   'Identity/changes',
   'Identity/set',

@@ -1,4 +1,5 @@
-// Notes of the desktop for mail that arrives while nobody looks.
+// Notes of the desktop for mail that arrives while nobody looks, from a page; where the browser has push, its service
+// worker tells.
 import { fetch } from '../data/objects.svelte.ts'
 import { nameOf } from '../data/format.ts'
 import { go } from '../data/router.svelte.ts'
@@ -7,6 +8,8 @@ import { mail } from './mail.svelte.ts'
 
 export async function notify(account: Id, ids: Id[]): Promise<void> {
   if (document.visibilityState === 'visible' || Notification.permission !== 'granted') return
+  const { pushed } = await import('../data/push.ts')
+  if (await pushed()) return
   const inbox = mail.inbox?.id ?? ''
   const emails = (await fetch(account, 'Email', ids.slice(-3), ['from', 'subject', 'mailboxIds', 'keywords'])) as Email[]
   for (const email of emails.filter((one) => one.mailboxIds[inbox] && !one.keywords['$seen'])) {

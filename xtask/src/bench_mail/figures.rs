@@ -192,7 +192,8 @@ pub fn print(lines: &[Value]) {
     }
 }
 
-fn rounded(value: f64) -> f64 {
+/// With the digits that mean something.
+pub(crate) fn rounded(value: f64) -> f64 {
     if value.abs() >= 100.0 { value.round() } else { (value * 1000.0).round() / 1000.0 }
 }
 

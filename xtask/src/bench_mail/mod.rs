@@ -1,8 +1,8 @@
 //! Measures Beffroi as a mail server beside its peers, with the load harness for mail servers: one interleaved run
 //! over all of them, the same load on each in turn.
 
-mod figures;
-mod servers;
+pub(crate) mod figures;
+pub(crate) mod servers;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,8 @@ pub fn run(places: &Places, words: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-fn build_harness(places: &Places, harness: &Path, scratch: &Path) -> Result<PathBuf> {
+/// Builds the load harness and gives its path.
+pub(crate) fn build_harness(places: &Places, harness: &Path, scratch: &Path) -> Result<PathBuf> {
     let manifest = harness.join("mailload/Cargo.toml");
     if !manifest.exists() {
         bail!("{} is not there; give the folder of the load harness with --harness", manifest.display());

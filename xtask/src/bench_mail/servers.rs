@@ -19,6 +19,8 @@ pub struct Server {
     pub name: String,
     pub lmtp: u16,
     pub imap: u16,
+    /// Host and port of HTTP, of ours.
+    pub http: String,
     /// What people log in as; `{}` is their number.
     pub login: &'static str,
     pub pid_file: PathBuf,
@@ -43,6 +45,7 @@ impl Server {
             name: "beffroi".to_owned(),
             lmtp: 0,
             imap: 0,
+            http: String::new(),
             login: "u{}@bench.test",
             pid_file: scratch.join("beffroi.pid"),
             data: folder.display().to_string(),
@@ -77,7 +80,8 @@ impl Server {
             _ => bail!("'{name}' is no peer; choose from dovecot-sdbox, dovecot-hibernate, cyrus"),
         };
         let kind = Kind::Peer { scripts, start, stop };
-        Ok(Self { name: name.to_owned(), lmtp, imap, login: "u{}", pid_file, data, kind })
+        let http = String::new();
+        Ok(Self { name: name.to_owned(), lmtp, imap, http, login: "u{}", pid_file, data, kind })
     }
 
     /// Starts it and waits until it answers.
@@ -94,6 +98,8 @@ impl Server {
                 let mut command = Command::new(&*binary);
                 command.args(["--json", "--data-dir"]).arg(&*folder);
                 command.args(["demo", "--port-base", PORT_BASE, "--people", PEOPLE]);
+                // One person listens with all the connections of a measurement.
+                command.env("BEFFROI_LIMITS_JMAP_EVENT_STREAMS", "100000");
                 let mut started = command.stdout(Stdio::piped()).spawn().context("the server starts")?;
                 let output = started.stdout.take().context("its output")?;
                 let mut line = String::new();
@@ -111,6 +117,8 @@ impl Server {
                     port.with_context(|| format!("the server has no door '{name}'"))
                 };
                 (self.lmtp, self.imap) = (door("lmtp")?, door("imap")?);
+                let http = ready.pointer("/doors/http").and_then(Value::as_str).unwrap_or_default();
+                self.http = http.trim_start_matches("http://").to_owned();
                 std::fs::write(&self.pid_file, started.id().to_string())?;
                 *child = Some(started);
             }

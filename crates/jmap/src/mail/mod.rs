@@ -1,6 +1,7 @@
 //! JMAP for mail (RFC 8621): mailboxes, threads, messages, identities and their sending.
 
 mod blob;
+mod delivery;
 mod email;
 mod identity;
 mod ids;
@@ -22,6 +23,7 @@ pub fn types() -> Vec<Arc<dyn Type>> {
         Arc::new(mailbox::Mailboxes),
         Arc::new(thread::Threads),
         Arc::new(email::Emails),
+        Arc::new(delivery::Deliveries),
         Arc::new(snippet::Snippets),
     ];
     mail.into_iter().chain(identity::types()).chain(submission::types()).collect()

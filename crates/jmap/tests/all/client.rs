@@ -8,6 +8,7 @@ use testkit::mail::{Person, World};
 /// Every capability that the tests use.
 pub const USING: &[&str] = &[
     "urn:ietf:params:jmap:core",
+    "urn:ietf:params:jmap:mail",
     "urn:ietf:params:jmap:quota",
     "urn:ietf:params:jmap:blob",
     "urn:ietf:params:jmap:sieve",

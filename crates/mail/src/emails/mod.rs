@@ -119,6 +119,18 @@ impl Mail {
         self.kernel().read(ctx, move |view| state(view.tx(), account)).await
     }
 
+    /// The number of the newest message of an account, 0 without one: it grows whenever one is added; rights are the
+    /// caller's.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn newest_message(&self, account: AccountId) -> Result<i64> {
+        let sql = "SELECT max(id) FROM message WHERE account_id = $1";
+        let read =
+            self.kernel().store().read(move |tx| tx.query_one(sql, params![account], |row| row.opt_int(0)));
+        Ok(read.await?.unwrap_or(0))
+    }
+
     /// Emails by their objects, with the state of the same snapshot; what is not there, or what the reader may not
     /// read, is left out. In the order of the objects.
     ///
