@@ -1,4 +1,4 @@
-//! Many EventSource connections (RFC 8620 section 7.3): what they cost, and how soon all hear of a change.
+//! Many `EventSource` connections (RFC 8620 section 7.3): what they cost, and how soon all hear of a change.
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-const WAIT: Duration = Duration::from_secs(120);
+const WAIT: Duration = Duration::from_mins(2);
 
 /// Where a server is, and as whom it is asked.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ fn path_of(url: &str) -> String {
 pub struct Jmap {
     client: Client,
     api: String,
-    /// The address of the EventSource, with its variables.
+    /// The address of the stream of events, with its variables.
     pub events: String,
     /// The account of mail.
     pub account: String,
@@ -161,7 +161,9 @@ impl Jmap {
         let calls: Vec<Value> = (calls.iter().enumerate())
             .map(|(at, (method, arguments))| {
                 let mut arguments = arguments.clone();
-                arguments["accountId"] = json!(self.account);
+                if let Value::Object(members) = &mut arguments {
+                    members.insert("accountId".to_owned(), json!(self.account));
+                }
                 json!([method, arguments, at.to_string()])
             })
             .collect();
@@ -175,11 +177,11 @@ impl Jmap {
         }
         let mut answer: Value = serde_json::from_slice(&answer.body)?;
         let mut out = Vec::new();
-        for answer in answer["methodResponses"].as_array_mut().context("no answers")? {
-            if answer[0] == "error" {
+        for answer in answer.get_mut("methodResponses").and_then(Value::as_array_mut).context("no answers")? {
+            if answer.get(0).is_none_or(|name| name == "error") {
                 bail!("a call failed: {answer}");
             }
-            out.push(answer[1].take());
+            out.push(answer.get_mut(1).context("an answer without arguments")?.take());
         }
         Ok((out, took_ms))
     }

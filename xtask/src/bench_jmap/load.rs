@@ -141,7 +141,8 @@ pub fn round(
 ) -> Result<()> {
     let mut jmap = Jmap::open(door)?;
     let (answers, _) = jmap.run(&[("Mailbox/query", json!({ "filter": { "role": "inbox" } }))])?;
-    let inbox = answers.first().and_then(|answer| answer["ids"][0].as_str()).context("an inbox")?.to_owned();
+    let inbox =
+        answers.first().and_then(|answer| answer.pointer("/ids/0")?.as_str()).context("an inbox")?.to_owned();
     let one = ids(&mut jmap, &inbox, round, 1)?;
     let mut add = |name, took_ms| series.add(server, name, took_ms);
 
@@ -152,16 +153,16 @@ pub fn round(
 
     let (answers, _) = jmap.run(&[("Email/get", json!({ "ids": [] }))])?;
     let state = answers.first().and_then(|answer| answer["state"].as_str()).context("a state")?.to_owned();
-    flag(&mut jmap, &one, "$flagged", round % 2 == 0)?;
+    flag(&mut jmap, &one, "$flagged", round.is_multiple_of(2))?;
     let (answers, took_ms) = jmap.run(&[("Email/changes", json!({ "sinceState": state }))])?;
     let updated = answers.first().and_then(|answer| answer["updated"].as_array()).map_or(0, Vec::len);
     ensure!(updated == 1, "{updated} messages changed where one did");
     add(CHANGES, took_ms);
     add(LIST_CHANGED, List::of(&inbox).run(&mut jmap)?);
 
-    flag(&mut jmap, &one, "$seen", round % 2 == 0)?;
+    flag(&mut jmap, &one, "$seen", round.is_multiple_of(2))?;
     add(CONVERSATIONS, List { collapse: true, ..List::of(&inbox) }.run(&mut jmap)?);
-    flag(&mut jmap, &one, "$seen", round % 2 == 1)?;
+    flag(&mut jmap, &one, "$seen", !round.is_multiple_of(2))?;
     let unread = json!({ "inMailbox": inbox, "notKeyword": "$seen" });
     add(UNREAD, List { filter: unread, ..List::of(&inbox) }.run(&mut jmap)?);
 
@@ -177,6 +178,6 @@ pub fn round(
 
     // Bounded by what every server takes in one request.
     let many = ids(&mut jmap, &inbox, 1_000, 1_000.min(messages / 2))?;
-    add(SET, flag(&mut jmap, &many, "$answered", round % 2 == 0)?);
+    add(SET, flag(&mut jmap, &many, "$answered", round.is_multiple_of(2))?);
     Ok(())
 }

@@ -36,7 +36,7 @@ struct Arguments {
     /// How often every request is made; medians count
     #[arg(long, default_value = "30")]
     rounds: u32,
-    /// EventSource connections
+    /// Streams of changes that are open at once
     #[arg(long, default_value = "5000")]
     listeners: u32,
     /// Without the peer

@@ -118,7 +118,7 @@ impl Server {
                 };
                 (self.lmtp, self.imap) = (door("lmtp")?, door("imap")?);
                 let http = ready.pointer("/doors/http").and_then(Value::as_str).unwrap_or_default();
-                self.http = http.trim_start_matches("http://").to_owned();
+                http.trim_start_matches("http://").clone_into(&mut self.http);
                 std::fs::write(&self.pid_file, started.id().to_string())?;
                 *child = Some(started);
             }
