@@ -3,7 +3,7 @@
 import { createDecipheriv, createECDH, createHmac, randomBytes, type ECDH } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CDPSession, Page } from 'playwright-core'
 import { letter } from './letters.ts'
 import { World } from './world.ts'
@@ -80,7 +80,7 @@ async function workers(page: Page): Promise<{ session: CDPSession; registration:
   return { session, registration: async () => (await expect.poll(() => id, PATIENT).not.toBe(''), id) }
 }
 
-test('B01 a browser that looks elsewhere is told of new mail by its push service', async () => {
+it('B01 a browser that looks elsewhere is told of new mail by its push service', async () => {
   const service = new PushService()
   const person = world.person(1)
   const context = await world.context()
