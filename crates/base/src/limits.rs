@@ -61,6 +61,8 @@ limits! {
     batch_items = 10_000, "Items that one transaction may touch; larger work is split by the caller.";
     page_items = 1_000, "Rows of one page of a list, or of changes.";
     shares_per_collection = 1_000, "People and groups that a collection may be shared with.";
+    share_notifications = 200, "Changes of what others share with a person that it is told of until it removes them; the oldest go first.";
+    share_notified_people = 200, "Members of a group that are told at once of what is shared with it; others see it when they look.";
     message_bytes = 67_108_864, "Bytes of one message; classes of service may set less for what their people send.";
     delivery_recipients = 200, "Recipients of a message that one transaction delivers to; more take several.";
     annotation_bytes = 65_536, "Bytes of one annotation of a mailbox.";
@@ -193,6 +195,7 @@ limits! {
     push_send_seconds = 20, "Seconds that a push service may take to answer.";
     removed_looked_at = 100_000, "Removed messages that one list or search of them looks through; older ones are found by a narrower filter.";
     directory_query_objects = 100_000, "Objects of the directory that one JMAP query looks through.";
+    audit_commits = 20_000, "Commits of a history that one question about it looks at.";
     jmap_sort_keys = 16, "Keys that a JMAP query is sorted by.";
 }
 

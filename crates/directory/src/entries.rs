@@ -448,6 +448,22 @@ pub(crate) fn default_class(
     )
 }
 
+/// A page of all entries of one kind by address, from after an address on, for callers that ask for rights.
+pub(crate) fn page(
+    tx: &mut Read<'_>,
+    ctx: &Ctx,
+    organisation: OrganisationId,
+    kind: Kind,
+    after: &str,
+) -> Result<Vec<Entry>> {
+    let limit = i64::try_from(ctx.limits.page_items).unwrap_or(i64::MAX);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM entry WHERE organisation_id = $1 AND kind = $2 AND address > $3
+         ORDER BY address LIMIT $4"
+    );
+    tx.query(&sql, params![organisation, kind.name(), after, limit], entry)
+}
+
 /// A page of entries of one kind by address, from after an address on: those that the actor may read.
 ///
 /// # Errors
@@ -460,7 +476,6 @@ pub fn list(
     after: &str,
 ) -> Result<Vec<Entry>> {
     organisations::require_member(ctx, organisation, "organisation")?;
-    let limit = i64::try_from(ctx.limits.page_items).unwrap_or(i64::MAX);
     let scopes: Vec<Scope> = if ctx.actor.system {
         vec![Scope::Organisation]
     } else {
@@ -470,15 +485,9 @@ pub fn list(
         return Err(Error::forbidden("account", format!("needs the right {}", Verb::AccountRead)));
     }
     if scopes.contains(&Scope::Organisation) {
-        return tx.query(
-            &format!(
-                "SELECT {COLUMNS} FROM entry WHERE organisation_id = $1 AND kind = $2 AND address > $3
-                 ORDER BY address LIMIT $4"
-            ),
-            params![organisation, kind.name(), after, limit],
-            entry,
-        );
+        return page(tx, ctx, organisation, kind, after);
     }
+    let limit = i64::try_from(ctx.limits.page_items).unwrap_or(i64::MAX);
     let ids = |wanted: fn(&Scope) -> Option<i64>| scopes.iter().filter_map(wanted).collect::<Vec<_>>();
     let domains = ids(|scope| if let Scope::Domain(id) = scope { Some(*id) } else { None });
     let units = ids(|scope| if let Scope::Unit(id) = scope { Some(*id) } else { None });

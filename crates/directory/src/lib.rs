@@ -11,7 +11,9 @@
 //! [`Directory`] is what doors and commands hold; the functions of the modules run inside its
 //! [`Directory::edit`] and [`Directory::read`].
 
+pub mod address_book;
 pub mod aliases;
+pub mod audit;
 pub mod classes;
 pub mod credentials;
 pub mod domains;

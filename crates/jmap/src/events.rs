@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base::{AccountId, Result, Seq};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kernel::{Push, Subscription};
+use kernel::{Change, Push, Subscription};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -42,6 +42,7 @@ pub struct Follower {
     client: Client,
     types: Option<Vec<String>>,
     subscription: Subscription,
+    followed: Vec<AccountId>,
     known: Known,
 }
 
@@ -81,6 +82,12 @@ pub(crate) async fn token_now(call: &Call) -> Result<String> {
         all.insert(access.account, Arc::new(states_of(call, access).await?));
     }
     Ok(token_of(&all))
+}
+
+/// The own account and those that are shared with it.
+async fn accounts_of(call: &Call) -> Result<Vec<AccountId>> {
+    let shared = call.shared_accounts().await?.iter().map(|access| access.account);
+    Ok(std::iter::once(call.own().account).chain(shared).collect())
 }
 
 fn token_of(known: &Known) -> String {
@@ -123,12 +130,16 @@ impl Jmap {
         types: Option<Vec<String>>,
         token: Option<&str>,
     ) -> Result<Follower> {
-        let call = self.call(client);
-        let mut accounts = vec![client.ctx.actor.account];
-        accounts.extend(call.shared_accounts().await?.iter().map(|access| access.account));
+        let accounts = accounts_of(&self.call(client)).await?;
         let subscription = self.mail().kernel().subscribe(&client.ctx, &accounts).await?;
-        let mut follower =
-            Follower { jmap: self.clone(), client: client.clone(), types, subscription, known: Known::new() };
+        let mut follower = Follower {
+            jmap: self.clone(),
+            client: client.clone(),
+            types,
+            subscription,
+            followed: accounts.clone(),
+            known: Known::new(),
+        };
         match token.and_then(|token| read_token(self, token)) {
             Some(known) => follower.known = known,
             None => {
@@ -212,10 +223,20 @@ impl Follower {
     /// # Errors
     /// Those of the database.
     pub async fn catch_up(&mut self) -> Result<Option<StateChange>> {
-        let call = self.jmap.call(&self.client);
-        let mut accounts = vec![self.client.ctx.actor.account];
-        accounts.extend(call.shared_accounts().await?.iter().map(|access| access.account));
+        let accounts = accounts_of(&self.jmap.call(&self.client)).await?;
+        if accounts != self.followed {
+            let kernel = self.jmap.mail().kernel();
+            self.subscription = kernel.subscribe(&self.client.ctx, &accounts).await?;
+            self.known.retain(|account, _| accounts.contains(account));
+            self.followed.clone_from(&accounts);
+        }
         self.look(&accounts, None).await
+    }
+
+    /// Whether a commit may have changed which accounts are shared with the reader: it was told so in its own account, and
+    /// that touches no collection.
+    fn may_widen(&self, change: &Change) -> bool {
+        change.account == self.client.ctx.actor.account && change.kinds.is_empty()
     }
 
     /// The next change. May be cancelled without losing one.
@@ -225,6 +246,7 @@ impl Follower {
     pub async fn next(&mut self) -> Result<StateChange> {
         loop {
             let told = match self.subscription.next().await {
+                Push::Changed(change) if self.may_widen(&change) => self.catch_up().await?,
                 Push::Changed(change) => self.look(&[change.account], Some(change.seq)).await?,
                 Push::Missed => self.catch_up().await?,
             };

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use crate::blobs::{self, Blob};
 use crate::engine::{self, Call, Engine, Request, RequestError, Table, Type};
-use crate::{blob_type, directory, events, history, push_subscription, quota, session, sieve, vacation};
+use crate::{
+    blob_type, directory, events, history, principal, push_subscription, quota, session, share_notification,
+    sieve, vacation,
+};
 
 /// Who asks: the context of the login, its address, and where the client found this server.
 #[derive(Debug, Clone)]
@@ -44,6 +47,8 @@ fn types() -> Vec<Arc<dyn Type>> {
         vacation::types(),
         directory::types(),
         history::types(),
+        principal::types(),
+        share_notification::types(),
     ];
     lists.into_iter().flatten().collect()
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::capabilities::{self, nothing, nothing_of_account};
 use crate::engine::{Access, Call, Capability, Collation};
 use crate::jmap::Client;
-use crate::{blob_type, sieve};
+use crate::{blob_type, principal, sieve};
 
 fn core(limits: &Limits) -> Value {
     json!({
@@ -37,6 +37,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::VAPID, of_accounts: false, ..plain },
         Capability { name: capabilities::DIRECTORY, ..plain },
         Capability { name: capabilities::HISTORY, shared: true, ..plain },
+        Capability { name: capabilities::PRINCIPALS, account: principal::of_account, ..plain },
         Capability { name: capabilities::BLOB, shared: true, account: blob_type::of_account, ..plain },
         Capability {
             name: capabilities::SIEVE,
@@ -47,11 +48,14 @@ pub(crate) fn capabilities() -> Vec<Capability> {
     ]
 }
 
-fn account(call: &Call, access: &Access) -> Value {
+/// An account as a session shows it.
+pub(crate) fn account(call: &Call, access: &Access) -> Value {
     let has = |capability: &&Capability| capability.of_accounts && (access.own || capability.shared);
-    let own: Map<String, Value> = (call.engine().capabilities().iter().filter(has))
+    let mut own: Map<String, Value> = (call.engine().capabilities().iter().filter(has))
         .map(|capability| (capability.name.to_owned(), (capability.account)(call.limits(), access)))
         .collect();
+    // It stands with accounts only (RFC 9670 section 1.4.2).
+    own.insert(capabilities::PRINCIPALS_OWNER.to_owned(), principal::of_owner(call, access));
     json!({
         "name": access.name,
         "isPersonal": access.own,

@@ -22,6 +22,7 @@ pub mod queue;
 pub mod recent;
 pub mod removed;
 mod rows;
+pub mod shares;
 pub mod sieve;
 pub mod submission;
 pub mod summary;
@@ -72,6 +73,7 @@ pub const PARTS: &[Part] = &[
     uploads::PART,
     submission::PART,
     push::PART,
+    shares::PART,
 ];
 
 /// What names bodies beside the kind's own table: for the sweep of the blob store.

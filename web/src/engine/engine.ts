@@ -423,12 +423,32 @@ export class Engine implements Calls {
     this.#push?.close()
     if (!this.around.eventSource || !this.#session) return
     this.#push = new Push(this.around.eventSource, this.#session, {
-      changed: (account) => this.#sync(account),
+      changed: (account, types) => {
+        // Somebody shares something, or shares it no more: the session says which accounts there are.
+        if (types.includes('ShareNotification')) this.#syncing = this.#syncing.then(() => this.#renew()).catch((error: unknown) => this.#met(error))
+        this.#sync(account)
+      },
       lost: () => this.#met(new Unreachable('events')),
       back: () => {
         if (!this.#online) void this.connect()
       },
     })
+  }
+
+  async #renew(): Promise<void> {
+    await this.client.renew()
+    const session = this.client.session
+    if (!session || JSON.stringify(session.accounts) === JSON.stringify(this.#session?.accounts)) return
+    const gone = Object.keys(this.#session?.accounts ?? {}).filter((account) => !(account in session.accounts))
+    this.#session = session
+    await this.#database?.put('facts', { name: 'session', value: session })
+    for (const account of gone) {
+      const known = [...((await this.#objects?.known(account, 'Mailbox')) ?? [])]
+      await this.#objects?.remove(account, 'Mailbox', known)
+      await this.#database?.delete('states', [account, 'Mailbox'])
+      this.#show(account, 'Mailbox', known)
+    }
+    this.#say()
   }
 
   async #catchUp(): Promise<void> {

@@ -3,7 +3,7 @@ import { path } from '../jmap/client.ts'
 import type { Id, Session, StateChange } from '../jmap/types.ts'
 
 export interface Heard {
-  changed: (account: Id) => void
+  changed: (account: Id, types: string[]) => void
   lost: () => void
   back: () => void
 }
@@ -23,7 +23,7 @@ export class Push {
     this.#source.addEventListener('state', (event) => {
       const change = JSON.parse((event as MessageEvent<string>).data) as StateChange
       for (const account of Object.keys(change.changed)) {
-        if (JSON.stringify(last[account]) !== JSON.stringify(change.changed[account])) heard.changed(account)
+        if (JSON.stringify(last[account]) !== JSON.stringify(change.changed[account])) heard.changed(account, Object.keys(change.changed[account] ?? {}))
       }
       last = { ...last, ...change.changed }
     })

@@ -44,6 +44,11 @@ export class JmapClient {
     return this.session
   }
 
+  /** The session anew. */
+  async renew(): Promise<void> {
+    this.session = (await this.#json('/jmap/session')) as Session
+  }
+
   async request(calls: Invocation[]): Promise<Invocation[]> {
     const session = this.session
     if (!session) throw new Unreachable('no session yet')

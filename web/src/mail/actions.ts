@@ -12,8 +12,7 @@ type Patches = Record<Id, Patch>
 /** Messages a change; more are changed in several. */
 const AT_ONCE = 400
 
-async function apply(patches: Patches): Promise<Patches> {
-  const account = mail.account
+async function apply(patches: Patches, account = mail.account): Promise<Patches> {
   const all = Object.entries(patches)
   let back: Patches = {}
   for (let at = 0; at < all.length; at += AT_ONCE) {
@@ -43,8 +42,9 @@ async function place(ids: Id[], to: Id, said: (count: number) => string): Promis
   if (ids.length === 0) return
   const patches = Object.fromEntries(ids.map((id): [Id, Patch] => [id, { mailboxIds: { [to]: true } }]))
   step(ids)
-  const back = await apply(patches)
-  toast(said(ids.length), () => void apply(back))
+  const account = mail.account
+  const back = await apply(patches, account)
+  toast(said(ids.length), () => void apply(back, account))
 }
 
 export async function archive(ids?: Id[]): Promise<void> {
@@ -76,8 +76,9 @@ export async function junk(): Promise<void> {
   const ids = await mail.targets()
   step(ids)
   const keywords: Patch = isJunk ? { 'keywords/$notjunk': true, 'keywords/$junk': null } : { 'keywords/$junk': true, 'keywords/$notjunk': null }
-  const back = await apply(Object.fromEntries(ids.map((id) => [id, { mailboxIds: { [to.id]: true }, ...keywords }])))
-  toast(isJunk ? m.done_not_junk({ count: ids.length }) : m.done_junk({ count: ids.length }), () => void apply(back))
+  const account = mail.account
+  const back = await apply(Object.fromEntries(ids.map((id) => [id, { mailboxIds: { [to.id]: true }, ...keywords }])), account)
+  toast(isJunk ? m.done_not_junk({ count: ids.length }) : m.done_junk({ count: ids.length }), () => void apply(back, account))
 }
 
 export async function setKeyword(keyword: string, on: boolean, ids?: Id[]): Promise<void> {
@@ -96,17 +97,17 @@ export async function toggle(keyword: string): Promise<void> {
 /** The star of a row: of this message only. */
 export const star = (id: Id) => setKeyword('$flagged', !mail.email(id)?.keywords['$flagged'], [id])
 
-export async function markAllRead(mailboxId: Id): Promise<void> {
+export async function markAllRead(mailboxId: Id, account = mail.account): Promise<void> {
   const filter = { operator: 'AND' as const, conditions: [{ inMailbox: mailboxId }, { notKeyword: '$seen' }] }
-  const ids = await engine.every({ account: mail.account, filter, sort: [], collapseThreads: false })
-  const back = await apply(Object.fromEntries(ids.map((id) => [id, { 'keywords/$seen': true }])))
-  toast(m.done_read({ count: ids.length }), () => void apply(back))
+  const ids = await engine.every({ account, filter, sort: [], collapseThreads: false })
+  const back = await apply(Object.fromEntries(ids.map((id) => [id, { 'keywords/$seen': true }])), account)
+  toast(m.done_read({ count: ids.length }), () => void apply(back, account))
 }
 
-export async function empty(mailboxId: Id): Promise<void> {
-  const ids = await engine.every({ account: mail.account, filter: { inMailbox: mailboxId }, sort: [], collapseThreads: false })
+export async function empty(mailboxId: Id, account = mail.account): Promise<void> {
+  const ids = await engine.every({ account, filter: { inMailbox: mailboxId }, sort: [], collapseThreads: false })
   for (let at = 0; at < ids.length; at += AT_ONCE) {
-    await engine.change({ account: mail.account, type: 'Email', destroy: ids.slice(at, at + AT_ONCE) })
+    await engine.change({ account, type: 'Email', destroy: ids.slice(at, at + AT_ONCE) })
   }
   toast(m.done_destroyed({ count: ids.length }))
 }

@@ -29,7 +29,7 @@ function walk(by: number, select = false): void {
 }
 
 function toPlace(role: string): void {
-  const mailbox = mail.role(role)
+  const mailbox = mail.ownRole(role)
   if (mailbox) go(`/mail/${encodeURIComponent(mailbox.id)}`)
 }
 

@@ -10,6 +10,7 @@ import { mail } from './mail.svelte.ts'
 import { nameOf } from './places.ts'
 
 export interface Asked {
+  account: Id
   title: string
   name: string
   parentId: Id | null
@@ -18,13 +19,15 @@ export interface Asked {
 }
 
 export const naming: { asked: Asked | null } = $state({ asked: null })
+/** The folder whose shares are looked at. */
+export const sharing: { mailbox: Mailbox | null; account: Id } = $state({ mailbox: null, account: '' })
 
-export function create(parentId: Id | null): void {
-  naming.asked = { title: m.new_folder(), name: '', parentId, mailbox: null }
+export function create(parentId: Id | null, account = mail.own): void {
+  naming.asked = { title: m.new_folder(), name: '', parentId, mailbox: null, account }
 }
 
 export async function save(asked: Asked): Promise<void> {
-  const account = mail.account
+  const account = asked.account
   const name = asked.name.trim()
   naming.asked = null
   if (!name) return
@@ -38,21 +41,22 @@ export async function save(asked: Asked): Promise<void> {
   }
 }
 
-async function remove(mailbox: Mailbox): Promise<void> {
+async function remove(mailbox: Mailbox, account: Id): Promise<void> {
   go('/mail')
-  await engine.change({ account: mail.account, type: 'Mailbox', destroy: [mailbox.id] })
+  await engine.change({ account, type: 'Mailbox', destroy: [mailbox.id] })
   toast(m.done_folder_deleted({ name: nameOf(mailbox) }))
 }
 
-export function menuOf(mailbox: Mailbox): Item[] {
+export function menuOf(mailbox: Mailbox, account: Id): Item[] {
   const rights = mailbox.myRights ?? {}
-  const items: Item[] = [{ label: m.mark_all_read(), icon: 'read', disabled: !mailbox.unreadEmails, run: () => void markAllRead(mailbox.id) }]
-  if (rights.mayCreateChild) items.push({ label: m.new_subfolder(), icon: 'plus', run: () => create(mailbox.id) })
+  const items: Item[] = [{ label: m.mark_all_read(), icon: 'read', disabled: !mailbox.unreadEmails || !rights.maySetSeen, run: () => void markAllRead(mailbox.id, account) }]
+  if (rights.mayCreateChild) items.push({ label: m.new_subfolder(), icon: 'plus', run: () => create(mailbox.id, account) })
+  if (rights.mayShare) items.push({ label: m.share_folder(), icon: 'person', run: () => Object.assign(sharing, { mailbox, account }) })
   if (rights.mayRename && !mailbox.role) {
-    const asked = { title: m.rename_or_move(), name: mailbox.name, parentId: mailbox.parentId, mailbox }
+    const asked = { title: m.rename_or_move(), name: mailbox.name, parentId: mailbox.parentId, mailbox, account }
     items.push({ label: m.rename_or_move(), icon: 'drafts', run: () => (naming.asked = asked) })
   }
-  if (mailbox.role === 'trash' || mailbox.role === 'junk') items.push({ label: m.empty_folder(), icon: 'trash', danger: true, begins: true, disabled: !mailbox.totalEmails, run: () => void empty(mailbox.id) })
-  if (rights.mayDelete && !mailbox.role) items.push({ label: m.delete_folder(), icon: 'trash', danger: true, begins: true, run: () => void remove(mailbox) })
+  if ((mailbox.role === 'trash' || mailbox.role === 'junk') && rights.mayRemoveItems) items.push({ label: m.empty_folder(), icon: 'trash', danger: true, begins: true, disabled: !mailbox.totalEmails, run: () => void empty(mailbox.id, account) })
+  if (rights.mayDelete && !mailbox.role) items.push({ label: m.delete_folder(), icon: 'trash', danger: true, begins: true, run: () => void remove(mailbox, account) })
   return items
 }

@@ -38,9 +38,22 @@ class MailState {
   /** The row that keys start from, when nothing is open. */
   cursor = $state(0)
 
-  readonly account = $derived(status.session?.primaryAccounts[MAIL] ?? '')
+  /** The account of the person: where drafts lie and what is sent comes from. */
+  readonly own = $derived(status.session?.primaryAccounts[MAIL] ?? '')
+  readonly ownMailboxes = $derived(objects.mailboxes(this.own))
+  /** The first part of the address, `MAILBOX`, or `ACCOUNT:MAILBOX` in what others share. */
+  readonly #where = $derived(route().area === 'mail' ? (route().parts[0] ?? '') : '')
+  readonly #other = $derived(this.#where.includes(':') ? this.#where.slice(0, this.#where.indexOf(':')) : '')
+  readonly account = $derived(this.#other && status.session?.accounts[this.#other] ? this.#other : this.own)
   readonly mailboxes = $derived(objects.mailboxes(this.account))
-  readonly place = $derived(route().area === 'mail' ? (route().parts[0] ?? '') : '')
+  readonly place = $derived(this.#where.slice(this.#where.indexOf(':') + 1))
+  /** The accounts of others that share mailboxes, by name. */
+  readonly shared = $derived(
+    Object.entries(status.session?.accounts ?? {})
+      .filter(([, account]) => !account.isPersonal && MAIL in account.accountCapabilities)
+      .map(([id, { name }]) => ({ id, name }))
+      .sort((a, b) => a.name.localeCompare(b.name)),
+  )
   readonly query = $derived(route().query.get('q') ?? '')
   readonly inbox = $derived(this.role('inbox'))
   readonly mailbox = $derived(this.mailboxes.find((mailbox) => mailbox.id === this.place || (!this.place && mailbox.role === 'inbox')))
@@ -68,10 +81,20 @@ class MailState {
     return objects.email(this.account, id)
   }
 
+  /** A mailbox of the person, wherever it is now. */
+  ownRole(name: string): Mailbox | undefined {
+    return this.ownMailboxes.find((mailbox) => mailbox.role === name)
+  }
+
+  /** The address of a mailbox. */
+  path(account: Id, mailbox: Id): string {
+    return `/mail/${account === this.own ? '' : `${encodeURIComponent(account)}:`}${encodeURIComponent(mailbox)}`
+  }
+
   open(id: Id | null, replace = false): void {
     const place = this.place || this.mailbox?.id || ''
     const query = this.place === 'search' ? `?q=${encodeURIComponent(this.query)}` : ''
-    go(`/mail/${encodeURIComponent(place)}${id ? `/${encodeURIComponent(id)}` : ''}${query}`, { replace })
+    go(`${this.path(this.account, place)}${id ? `/${encodeURIComponent(id)}` : ''}${query}`, { replace })
   }
 
   clearSelection(): void {

@@ -16,8 +16,8 @@ use super::plain::{borrowed, edit, made, number, there};
 use super::{Directory, directory_hooks};
 use crate::dates;
 use crate::engine::{
-    Access, Call, Condition, GetRequest, Hook, Map, Method, MethodError, Objects, Page, Patch, Property,
-    Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities, ids,
+    Access, Call, Changes, ChangesRequest, Condition, GetRequest, Hook, Map, Method, MethodError, Objects,
+    Page, Patch, Property, Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities, ids,
 };
 
 const STATES: &[&str] = &["active", "locked", "closed", "preDeleted"];
@@ -129,7 +129,12 @@ const SORTS: &[Sort] = &[
     Sort { name: "address", doc: "Its primary address.", arguments: &[] },
     Sort { name: "name", doc: "Its name.", arguments: &[] },
 ];
-const METHODS: &[Method] = &[Method::standard("get"), Method::standard("query"), Method::standard("set")];
+const METHODS: &[Method] = &[
+    Method::standard("get"),
+    Method::standard("changes"),
+    Method::standard("query"),
+    Method::standard("set"),
+];
 static NONE: Table = Table::EMPTY;
 
 /// The entries of one kind.
@@ -565,6 +570,10 @@ impl Type for Entries {
     }
 
     directory_hooks!();
+
+    fn changes<'a>(&'a self, call: &'a Call, _: &'a Access, request: ChangesRequest) -> Hook<'a, Changes> {
+        Box::pin(super::changes::changes(call, (self.0.name(), ENTRY), request))
+    }
 
     fn query<'a>(&'a self, call: &'a Call, _: &'a Access, request: Query) -> Hook<'a, Page> {
         Box::pin(async move {

@@ -6,9 +6,12 @@
 //! - Rights are asked in `directory`: what a caller may not read is not found, what it may not change is forbidden.
 //! - Each creation, update and removal is one commit of the organisation: one that is refused undoes nothing of others.
 
+mod audit;
+mod changes;
 mod columns;
 mod entry;
 mod plain;
+mod role;
 
 use std::sync::Arc;
 
@@ -23,11 +26,11 @@ use crate::engine::{
 
 /// The types of the directory.
 pub(crate) fn types() -> Vec<Arc<dyn Type>> {
-    plain::types().into_iter().chain(entry::types()).collect()
+    plain::types().into_iter().chain(entry::types()).chain(role::types()).chain(audit::types()).collect()
 }
 
 /// The state of all of it: the newest commit of the organisation.
-async fn state(call: &Call) -> Result<String, MethodError> {
+pub(crate) async fn state(call: &Call) -> Result<String, MethodError> {
     let organisation = columns::organisation(call);
     let directory = call.mail().directory();
     let account = directory.read(move |tx| organisations::account(tx, organisation)).await?;

@@ -11,15 +11,23 @@ use serde_json::{Value, json};
 use super::columns::{self, CLASS, DOMAIN, UNIT, camel, refused};
 use super::{Directory, directory_hooks};
 use crate::engine::{
-    Access, Call, Condition, GetRequest, Hook, Map, Method, MethodError, Objects, Page, Patch, Property,
-    Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities, ids,
+    Access, Call, Changes, ChangesRequest, Condition, GetRequest, Hook, Map, Method, MethodError, Objects,
+    Page, Patch, Property, Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities, ids,
 };
 
-const TEXT: Condition = Condition { name: "text", shape: Shape::String, doc: "Its name holds this." };
-const BY_NAME: Sort = Sort { name: "name", doc: "Its name.", arguments: &[] };
+pub(super) const TEXT: Condition =
+    Condition { name: "text", shape: Shape::String, doc: "Its name holds this." };
+pub(super) const BY_NAME: Sort = Sort { name: "name", doc: "Its name.", arguments: &[] };
+/// The letter of organisations.
+const ORGANISATION: char = 'O';
 const ID: Property = Property::new("id", Shape::Id, "Its id.").server_set().immutable();
-const ONE: &[Method] = &[Method::standard("get"), Method::standard("set")];
-const ALL: &[Method] = &[Method::standard("get"), Method::standard("query"), Method::standard("set")];
+const ONE: &[Method] = &[Method::standard("get"), Method::standard("changes"), Method::standard("set")];
+const ALL: &[Method] = &[
+    Method::standard("get"),
+    Method::standard("changes"),
+    Method::standard("query"),
+    Method::standard("set"),
+];
 
 fn table(name: &'static str, doc: &'static str, own: Vec<Property>, nouns: &[&'static Noun]) -> Table {
     Table {
@@ -145,7 +153,7 @@ impl Directory for Organisations {
         _: bool,
     ) -> Result<Vec<(String, Map)>, MethodError> {
         let (ctx, organisation) = (call.ctx().clone(), columns::organisation(call));
-        let id = ids::write('O', organisation.0);
+        let id = ids::write(ORGANISATION, organisation.0);
         if asked.is_some_and(|asked| !asked.contains(&id)) {
             return Ok(Vec::new());
         }
@@ -171,7 +179,7 @@ impl Directory for Organisations {
     }
 
     async fn update(&self, call: &Call, id: &str, mut object: Map, _: &Patch) -> Result<(), SetError> {
-        if number('O', id)? != columns::organisation(call).0 {
+        if number(ORGANISATION, id)? != columns::organisation(call).0 {
             return Err(SetError::not_found());
         }
         let given = columns::take(&mut object, &[&organisations::ORGANISATION]);
@@ -193,6 +201,10 @@ impl Type for Organisations {
     }
 
     directory_hooks!();
+
+    fn changes<'a>(&'a self, call: &'a Call, _: &'a Access, request: ChangesRequest) -> Hook<'a, Changes> {
+        Box::pin(super::changes::changes(call, ("organisation", ORGANISATION), request))
+    }
 }
 
 /// All domains, by name.
@@ -274,13 +286,22 @@ impl Directory for Domains {
 
 /// A type whose objects are found among all of them.
 macro_rules! searched {
-    ($kind:ident, $table:ident) => {
+    ($kind:ident, $table:ident, $noun:literal, $letter:ident) => {
         impl Type for $kind {
             fn table(&self) -> &'static Table {
                 &$table
             }
 
             directory_hooks!();
+
+            fn changes<'a>(
+                &'a self,
+                call: &'a Call,
+                _: &'a Access,
+                request: ChangesRequest,
+            ) -> Hook<'a, Changes> {
+                Box::pin(super::changes::changes(call, ($noun, $letter), request))
+            }
 
             fn query<'a>(&'a self, call: &'a Call, _: &'a Access, request: Query) -> Hook<'a, Page> {
                 Box::pin(
@@ -291,9 +312,9 @@ macro_rules! searched {
     };
 }
 
-searched!(Domains, DOMAIN_TABLE);
-searched!(Classes, CLASS_TABLE);
-searched!(Units, UNIT_TABLE);
+searched!(Domains, DOMAIN_TABLE, "domain", DOMAIN);
+searched!(Classes, CLASS_TABLE, "class", CLASS);
+searched!(Units, UNIT_TABLE, "unit", UNIT);
 
 impl Directory for Classes {
     async fn read(

@@ -15,6 +15,9 @@ use std::sync::Arc;
 use base::Limits;
 use serde_json::{Value, json};
 
+pub(crate) use ids::{mailbox as mailbox_id, read_email as read_email_id};
+pub(crate) use mailbox::NAMES as MAILBOX_RIGHTS;
+
 use crate::engine::{Access, Capability, Type, capabilities as names};
 
 /// The types of mail.

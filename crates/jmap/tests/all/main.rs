@@ -3,6 +3,7 @@
 // Helpers of tests may stop with a message as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod administration;
 mod blobs;
 mod client;
 mod directory;
@@ -12,5 +13,6 @@ mod hostile;
 mod mail;
 mod push;
 mod requests;
+mod sharing;
 mod submission;
 mod vacation;

@@ -77,7 +77,7 @@ impl Mail {
     /// Gives a person or group rights on a mailbox; no right takes all away.
     ///
     /// # Errors
-    /// `Forbidden` for rights that the actor does not hold, `NotFound` for someone of another organisation.
+    /// Those of [`Mail::share`].
     pub async fn set_acl(
         &self,
         ctx: &Ctx,
@@ -86,6 +86,6 @@ impl Mail {
         subject: AccountId,
         rights: Rights,
     ) -> Result<()> {
-        self.kernel().write(ctx, account, move |batch| batch.share(mailbox, subject, rights)).await
+        self.share(ctx, account, mailbox, vec![(subject, rights)]).await
     }
 }

@@ -2,9 +2,9 @@
 
 mod query;
 mod set;
+mod share;
 
 use base::Seq;
-use kernel::{Right, Rights};
 use mail::emails::EmailState;
 use mail::{Mailbox, Role};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use crate::engine::{
 };
 use crate::mail::email::cannot;
 use crate::mail::ids;
+
+pub(crate) use share::NAMES;
 
 /// The type Mailbox.
 pub(crate) struct Mailboxes;
@@ -31,7 +33,8 @@ const RIGHTS: Shape = Shape::Named(
         Property::new("mayCreateChild", Shape::Bool, "Make mailboxes in it."),
         Property::new("mayRename", Shape::Bool, "Rename and move it."),
         Property::new("mayDelete", Shape::Bool, "Remove it."),
-        Property::new("maySubmit", Shape::Bool, "Send emails that lie in it."),
+        Property::new("maySubmit", Shape::Bool, "Send in the name of its account."),
+        Property::new("mayShare", Shape::Bool, "Say who may do what in it."),
     ],
 );
 
@@ -56,6 +59,12 @@ static TABLE: Table = Table {
         Property::new("unreadThreads", Shape::Unsigned, "Conversations with an unread email in it.")
             .server_set(),
         Property::new("myRights", RIGHTS, "What the caller may do.").server_set(),
+        Property::new(
+            "shareWith",
+            Shape::Nullable(&Shape::IdMap(&Shape::Nullable(&RIGHTS))),
+            "What principals besides the owner may do; null: nobody else, or the caller may not know.",
+        )
+        .hidden(),
         Property::new("isSubscribed", Shape::Bool, "Whether the caller wants to see it in lists."),
     ],
     filters: &[
@@ -148,20 +157,20 @@ async fn all(call: &Call, access: &Access) -> Result<(Seq, Vec<Mailbox>), Method
 }
 
 fn rights(mailbox: &Mailbox) -> Value {
-    let Rights(_) = mailbox.rights;
-    let has = |right| mailbox.rights.has(right);
     let inbox = mailbox.role == Some(Role::Inbox);
-    json!({
-        "mayReadItems": has(Right::Read),
-        "mayAddItems": has(Right::Insert),
-        "mayRemoveItems": has(Right::Delete),
-        "maySetSeen": has(Right::Seen),
-        "maySetKeywords": has(Right::Flag),
-        "mayCreateChild": has(Right::Child),
-        "mayRename": has(Right::Rename) && !inbox,
-        "mayDelete": has(Right::Rename) && !inbox,
-        "maySubmit": has(Right::Post),
-    })
+    let each = share::NAMES.iter().map(|(name, right)| {
+        let is_fixed = inbox && matches!(*name, "mayRename" | "mayDelete");
+        ((*name).to_owned(), json!(mailbox.rights.has(*right) && !is_fixed))
+    });
+    Value::Object(each.collect())
+}
+
+/// What the caller may see of another's account may have changed otherwise than in its history.
+pub(crate) async fn check_shares(call: &Call, access: &Access, since: Seq) -> Result<(), MethodError> {
+    if access.own || !call.mail().share_changed_since(call.ctx(), access.account, since).await? {
+        return Ok(());
+    }
+    Err(MethodError::CannotCalculateChanges)
 }
 
 fn parent(mailbox: &Mailbox) -> Option<String> {
@@ -190,6 +199,8 @@ async fn get(
         } else {
             mail::emails::Counts::default()
         };
+        let shared =
+            if out.wants("shareWith") { share::shown(call, access, mailbox).await? } else { Value::Null };
         // A parent that the caller may not see is none for it.
         let parent = parent(mailbox).filter(|_| mailboxes.iter().any(|other| other.id == mailbox.parent));
         out.add(&id, |out| {
@@ -202,6 +213,7 @@ async fn get(
             out.put("totalThreads", &counts.threads);
             out.put("unreadThreads", &counts.unread_threads);
             out.put("myRights", &rights(mailbox));
+            out.put("shareWith", &shared);
             out.put("isSubscribed", &mailbox.subscribed);
             Ok(())
         })?;
@@ -216,6 +228,7 @@ async fn changes(call: &Call, access: &Access, request: ChangesRequest) -> Resul
     if known.seq > newest || known.told.is_some_and(|(seq, _)| seq > newest) {
         return Err(MethodError::CannotCalculateChanges);
     }
+    check_shares(call, access, known.seq).await?;
     let read = call.mail().kernel().read(call.ctx(), move |view| view.collection_changes(account, known.seq));
     let mut changed = read.await.map_err(cannot)?;
     let told = known.told.unwrap_or((known.seq, i64::MAX));

@@ -7,7 +7,7 @@ use base::CollectionId;
 use mail::{Mailbox, Role};
 use serde_json::Value;
 
-use super::{all, parent};
+use super::{all, check_shares, parent};
 use crate::engine::{
     Access, Call, Comparator, Filter, MethodError, Page, Query, QueryChanges, QueryChangesRequest, Test,
 };
@@ -136,6 +136,7 @@ pub(super) async fn query_changes(
     if since > state {
         return Err(MethodError::CannotCalculateChanges);
     }
+    check_shares(call, access, since).await?;
     let read = call.mail().kernel().read(call.ctx(), move |view| view.collection_changes(account, since));
     let mut changed = read.await.map_err(cannot)?;
     changed

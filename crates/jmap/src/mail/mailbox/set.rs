@@ -4,6 +4,7 @@ use base::{CollectionId, Error, Meaning};
 use mail::{MailboxChange, Role};
 use serde_json::{Value, json};
 
+use super::share::{self, Share};
 use super::{all, rights};
 use crate::engine::{Access, Call, Map, MethodError, Patch, SetDone, SetError, SetRequest};
 use crate::mail::ids;
@@ -17,6 +18,7 @@ struct Said {
     role: Option<Option<Role>>,
     sort_order: Option<u32>,
     subscribed: Option<bool>,
+    share: Vec<Share>,
 }
 
 fn refused(error: Error) -> SetError {
@@ -60,6 +62,7 @@ fn said(
         }
         ("isSubscribed", Value::Bool(on)) => said.subscribed = Some(*on),
         ("sortOrder", Value::Null) => said.sort_order = Some(0),
+        ("shareWith", value) => share::read(&[], value, &mut said.share)?,
         _ => return Err(wrong("has another type")),
     }
     Ok(())
@@ -76,6 +79,10 @@ async fn create(call: &Call, access: &Access, new: Said) -> Result<Map, SetError
     }
     if new.subscribed == Some(false) {
         mail.subscribe(ctx, account, id, false).await.map_err(refused)?;
+    }
+    if let Err(error) = share::apply(call, access, id, &new.share).await {
+        mail.destroy_mailbox(ctx, account, id).await.map_err(refused)?;
+        return Err(error);
     }
     let made = mail.mailbox(ctx, account, id).await.map_err(refused)?;
     let mut out = Map::new();
@@ -123,7 +130,7 @@ async fn update(call: &Call, access: &Access, id: CollectionId, change: Said) ->
             mail.touch_mailbox(ctx, account, id).await.map_err(refused)?;
         }
     }
-    Ok(())
+    share::apply(call, access, id, &change.share).await
 }
 
 async fn destroy(call: &Call, access: &Access, id: CollectionId, with_emails: bool) -> Result<(), SetError> {
@@ -145,7 +152,14 @@ async fn destroy(call: &Call, access: &Access, id: CollectionId, with_emails: bo
 fn patched(patch: &Patch, created: &[(String, Map)]) -> Result<Said, SetError> {
     let mut change = Said::default();
     for (path, value) in &patch.entries {
-        let [name] = path.as_slice() else { return Err(SetError::new("invalidPatch")) };
+        let (name, below) = path.split_first().ok_or_else(|| SetError::new("invalidPatch"))?;
+        if name == "shareWith" {
+            share::read(below, value, &mut change.share)?;
+            continue;
+        }
+        if !below.is_empty() {
+            return Err(SetError::new("invalidPatch"));
+        }
         said(name, value, &mut change, |id| resolved(id, created))?;
     }
     Ok(change)
