@@ -62,7 +62,7 @@ limits! {
     page_items = 1_000, "Rows of one page of a list, or of changes.";
     shares_per_collection = 1_000, "People and groups that a collection may be shared with.";
     share_notifications = 200, "Changes of what others share with a person that it is told of until it removes them; the oldest go first.";
-    share_notified_people = 200, "Members of a group that are told at once of what is shared with it; others see it when they look.";
+    share_notified_people = 200, "People that are told at once of a change of shares, members of groups included; others see it when they look.";
     message_bytes = 67_108_864, "Bytes of one message; classes of service may set less for what their people send.";
     delivery_recipients = 200, "Recipients of a message that one transaction delivers to; more take several.";
     annotation_bytes = 65_536, "Bytes of one annotation of a mailbox.";

@@ -138,7 +138,9 @@ struct Search {
 fn addresses(filter: &Filter, out: &mut Vec<String>) {
     match filter {
         Filter::And(all) | Filter::Or(all) | Filter::Not(all) => {
-            all.iter().for_each(|one| addresses(one, out))
+            for one in all {
+                addresses(one, out);
+            }
         }
         Filter::Is(tests) => {
             let emails = tests.iter().filter(|test| test.name == "email");

@@ -109,7 +109,7 @@ fn verbs(map: &Map) -> Result<Vec<Verb>, SetError> {
     .collect()
 }
 
-fn role_object(role: Role) -> (String, Map) {
+fn role_object(role: &Role) -> (String, Map) {
     let verbs: Map = role.verbs.iter().map(|verb| (verb.name().to_owned(), Value::Bool(true))).collect();
     let members = [
         ("name", json!(role.name)),
@@ -135,8 +135,8 @@ impl Directory for Roles {
         asked: Option<Vec<String>>,
         _: bool,
     ) -> Result<Vec<(String, Map)>, MethodError> {
-        let found = every_role(call).await?.into_iter().map(role_object);
-        Ok(found.filter(|(id, _)| is_asked(asked.as_ref(), id)).collect())
+        let known = every_role(call).await?;
+        Ok(known.iter().map(role_object).filter(|(id, _)| is_asked(asked.as_ref(), id)).collect())
     }
 
     async fn create(&self, call: &Call, object: Map) -> Result<Map, SetError> {

@@ -83,7 +83,7 @@ pub(super) fn read(path: &[String], value: &Value, out: &mut Vec<Share>) -> Resu
         }
         ([id], value) => out.push(Share::Is(subject(id)?, rights(value)?)),
         ([id, name], value) => {
-            out.push(Share::Right(subject(id)?, right(name)?, value == &Value::Bool(true)))
+            out.push(Share::Right(subject(id)?, right(name)?, value == &Value::Bool(true)));
         }
         _ => return Err(SetError::new("invalidPatch")),
     }
