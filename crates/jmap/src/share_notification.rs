@@ -28,7 +28,7 @@ const ENTITY: Shape = Shape::Named(
 /// The only type of objects that can be shared.
 const MAILBOX: &str = "Mailbox";
 /// The letter of notifications.
-const LETTER: char = 'H';
+const LETTER: char = 'W';
 
 static TABLE: Table = Table {
     name: "ShareNotification",

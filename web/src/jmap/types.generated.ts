@@ -28,8 +28,10 @@ export interface MailboxRights {
   mayRename: boolean;
   /** Remove it. */
   mayDelete: boolean;
-  /** Send emails that lie in it. */
+  /** Send in the name of its account. */
   maySubmit: boolean;
+  /** Say who may do what in it. */
+  mayShare: boolean;
 }
 
 export interface EmailAddress {
@@ -69,6 +71,34 @@ export interface OwnedAddress {
   expiresAt: UTCDate | null;
   /** What it was made for. */
   note: string;
+}
+
+export interface AuditChange {
+  /** What was done. */
+  kind: 'put' | 'flags' | 'keywords' | 'content' | 'move' | 'remove' | 'mailbox' | 'share' | 'note';
+  /** Where. */
+  mailboxId: Id | null;
+  /** The mailbox that it was moved to. */
+  targetId: Id | null;
+  /** Items that it was done to. */
+  count: number;
+  /** Flags that were set; rights that someone has now. */
+  added: string[];
+  /** Flags that were taken away. */
+  removed: string[];
+  /** Whose rights changed. */
+  subjectId: Id | null;
+  /** Words about it, and names of mailboxes; else the line of the history. */
+  text: string;
+}
+
+export interface Entity {
+  /** Its name then; empty: an administrator at the machine. */
+  name: string;
+  /** Its address then. */
+  email: string | null;
+  /** Its principal. */
+  principalId: Id | null;
 }
 
 /** An address that is told of changes, once the client has shown what was sent there first. Only those of the caller's own session are seen. */
@@ -133,6 +163,8 @@ export interface Mailbox {
   readonly unreadThreads: number;
   /** What the caller may do. */
   readonly myRights: MailboxRights;
+  /** What principals besides the owner may do; null: nobody else, or the caller may not know. */
+  shareWith?: Record<Id, MailboxRights | null> | null;
   /** Whether the caller wants to see it in lists. */
   isSubscribed: boolean;
 }
@@ -889,6 +921,102 @@ export interface ResourceFilter {
 
 export type ResourceSort = 'address' | 'name';
 
+/** What people who have the role may do, where it is granted to them. */
+export interface Role {
+  /** Its id. */
+  readonly id: Id;
+  /** Unique in the organisation. */
+  readonly name: string;
+  /** What it is for. */
+  readonly description: string;
+  /** What it allows: `account.read` and others. Its maker holds all of them. */
+  verbs: Record<string, boolean>;
+}
+
+/** Conditions of a filter of Role. */
+export interface RoleFilter {
+  /** Its name holds this. */
+  text?: string;
+}
+
+export type RoleSort = 'name';
+
+/** A role that a person or group has on a part of the organisation. It is made and removed, never changed. Who does so holds all of it there. */
+export interface Grant {
+  /** Its id. */
+  readonly id: Id;
+  /** The person or group that has it. */
+  readonly subjectId: Id;
+  /** The role. */
+  readonly roleId: Id;
+  /** What `scopeId` is: all of it, a domain, a unit with those below it, or a group with its members. */
+  readonly scope: 'organisation' | 'domain' | 'unit' | 'group';
+  /** Where; null: everywhere. */
+  readonly scopeId: Id | null;
+  /** People that may be there when its holder makes one. */
+  readonly maxPeople: number | null;
+  /** The largest quota that its holder may give. */
+  readonly maxQuotaBytes: number | null;
+}
+
+/** Conditions of a filter of Grant. */
+export interface GrantFilter {
+  /** This person or group has it. */
+  subjectId?: Id;
+  /** This role. */
+  roleId?: Id;
+  /** Its `scope`. */
+  scope?: 'organisation' | 'domain' | 'unit' | 'group';
+  /** Its `scopeId`. */
+  scopeId?: Id | null;
+}
+
+/** A commit of a history: everything that was done at once. Everyone sees what was done to its own account, and what it did itself; all else takes the right `audit.read`. */
+export interface AuditEntry {
+  /** Its id. */
+  readonly id: Id;
+  /** When. */
+  readonly at: UTCDate;
+  /** Who; null: the server, SQL or the command line. */
+  readonly actorId: Id | null;
+  /** Its address; null: it is gone, or nobody. */
+  readonly actorName: string | null;
+  /** Through what. */
+  readonly door: 'system' | 'cli' | 'sql' | 'admin' | 'jmap' | 'imap' | 'pop3' | 'smtp' | 'lmtp' | 'submission' | 'sieve' | 'dav' | 'sync';
+  /** The network address that it came from, while that is known. */
+  readonly origin: string | null;
+  /** The program, as it names itself. */
+  readonly client: string | null;
+  /** The account that it was done to. */
+  readonly accountId: Id;
+  /** Its address; null: it is gone, or the directory. */
+  readonly accountName: string | null;
+  /** Whether it was done to the directory. */
+  readonly isDirectory: boolean;
+  /** What was done. */
+  readonly changes: AuditChange[];
+}
+
+/** Conditions of a filter of AuditEntry. */
+export interface AuditEntryFilter {
+  /** It was done to this account. */
+  accountId?: Id;
+  /** This one did it, in all accounts. */
+  actorId?: Id;
+  /** It was done to this email of the account. */
+  emailId?: Id;
+  /** It came through this door. */
+  door?: 'system' | 'cli' | 'sql' | 'admin' | 'jmap' | 'imap' | 'pop3' | 'smtp' | 'lmtp' | 'submission' | 'sieve' | 'dav' | 'sync';
+  /** This is among what was done. */
+  kind?: 'put' | 'flags' | 'keywords' | 'content' | 'move' | 'remove' | 'mailbox' | 'share' | 'note';
+  /** It was done then or later. */
+  after?: UTCDate;
+  /** It was done before. */
+  before?: UTCDate;
+  /** Its words, or an address of it, hold this. */
+  text?: string;
+}
+
 /** A message that was removed for good by a person, a filter or a client, and can be brought back for a while. It counts against no quota. One that lies in any mailbox is none. */
 export interface RemovedEmail {
   /** Its id: that of the email, which it has again when it is back. */
@@ -981,6 +1109,80 @@ export interface Image {
 
 export type ImageSort = 'at';
 
+/** Someone, a group or a thing of the organisation that is not hidden. */
+export interface Principal {
+  /** Its id; the same as in the directory. */
+  readonly id: Id;
+  /** What it is: a shared mailbox is `other`, a list a `group`. */
+  readonly type: 'individual' | 'group' | 'resource' | 'location' | 'other';
+  /** Its name. */
+  readonly name: string;
+  /** Not told: always null. */
+  readonly description: string | null;
+  /** Its primary address. */
+  readonly email: string | null;
+  /** Not told: always null. */
+  readonly timeZone: string | null;
+  /** What can be asked of it: nothing yet. */
+  readonly capabilities: Record<string, unknown>;
+  /** Its account as the session has it, when the caller may use it. */
+  readonly accounts: Record<string, Record<string, unknown>> | null;
+}
+
+/** Conditions of a filter of Principal. */
+export interface PrincipalFilter {
+  /** One of its `accounts` is one of these. */
+  accountIds?: Id[];
+  /** This is one of its addresses. */
+  email?: string;
+  /** Its name holds this. */
+  name?: string;
+  /** Its name or primary address holds this. */
+  text?: string;
+  /** What it is. */
+  type?: 'individual' | 'group' | 'resource' | 'location' | 'other';
+  /** Finds nothing: it is not told. */
+  timeZone?: string;
+}
+
+export type PrincipalSort = 'name' | 'email';
+
+/** Somebody changed what the person may do with an object of another account. The person itself is not told of what it changed. */
+export interface ShareNotification {
+  /** Its id. */
+  readonly id: Id;
+  /** When it changed. */
+  readonly created: UTCDate;
+  /** Who changed it. */
+  readonly changedBy: Entity;
+  /** What kind of object: always `Mailbox`. */
+  readonly objectType: string;
+  /** The account of the object. */
+  readonly objectAccountId: Id;
+  /** The object; the inbox where all of the account was shared. */
+  readonly objectId: Id;
+  /** What the person could do; null: nothing. */
+  readonly oldRights: Record<string, boolean> | null;
+  /** What the person can do since; null: nothing. */
+  readonly newRights: Record<string, boolean> | null;
+  /** The name of the object then. */
+  readonly name: string;
+}
+
+/** Conditions of a filter of ShareNotification. */
+export interface ShareNotificationFilter {
+  /** It was made then or later. */
+  after?: UTCDate | null;
+  /** It was made before. */
+  before?: UTCDate | null;
+  /** Its `objectType`. */
+  objectType?: string;
+  /** Its `objectAccountId`. */
+  objectAccountId?: Id;
+}
+
+export type ShareNotificationSort = 'created';
+
 /** Every type by its name. */
 export interface Types {
   PushSubscription: PushSubscription;
@@ -1003,9 +1205,14 @@ export interface Types {
   Alias: Alias;
   SharedMailbox: SharedMailbox;
   Resource: Resource;
+  Role: Role;
+  Grant: Grant;
+  AuditEntry: AuditEntry;
   RemovedEmail: RemovedEmail;
   RemovedMailbox: RemovedMailbox;
   Image: Image;
+  Principal: Principal;
+  ShareNotification: ShareNotification;
 }
 
 export const METHODS = [
@@ -1048,34 +1255,54 @@ export const METHODS = [
   'VacationResponse/get',
   'VacationResponse/set',
   'Organisation/get',
+  'Organisation/changes',
   'Organisation/set',
   'Domain/get',
+  'Domain/changes',
   'Domain/query',
   'Domain/set',
   'ClassOfService/get',
+  'ClassOfService/changes',
   'ClassOfService/query',
   'ClassOfService/set',
   'Unit/get',
+  'Unit/changes',
   'Unit/query',
   'Unit/set',
   'Person/get',
+  'Person/changes',
   'Person/query',
   'Person/set',
   'Group/get',
+  'Group/changes',
   'Group/query',
   'Group/set',
   'DistributionList/get',
+  'DistributionList/changes',
   'DistributionList/query',
   'DistributionList/set',
   'Alias/get',
+  'Alias/changes',
   'Alias/query',
   'Alias/set',
   'SharedMailbox/get',
+  'SharedMailbox/changes',
   'SharedMailbox/query',
   'SharedMailbox/set',
   'Resource/get',
+  'Resource/changes',
   'Resource/query',
   'Resource/set',
+  'Role/get',
+  'Role/changes',
+  'Role/query',
+  'Role/set',
+  'Grant/get',
+  'Grant/changes',
+  'Grant/query',
+  'Grant/set',
+  'AuditEntry/get',
+  'AuditEntry/query',
   'RemovedEmail/get',
   'RemovedEmail/query',
   'RemovedEmail/set',
@@ -1089,4 +1316,14 @@ export const METHODS = [
   'Image/mailboxes',
   'Image/emails',
   'Image/restore',
+  'Principal/get',
+  'Principal/changes',
+  'Principal/query',
+  'Principal/queryChanges',
+  'Principal/set',
+  'ShareNotification/get',
+  'ShareNotification/changes',
+  'ShareNotification/query',
+  'ShareNotification/queryChanges',
+  'ShareNotification/set',
 ] as const;

@@ -254,9 +254,9 @@ fn p08_people_are_told_of_what_is_shared_with_them_and_their_groups() {
         let refused = other.call("ShareNotification/set", set).await;
         assert_eq!(refused["notCreated"]["n"]["type"], "forbidden", "{refused}");
         let done =
-            other.call("ShareNotification/set", json!({"destroy": [told["id"], "H999", told["id"]]})).await;
+            other.call("ShareNotification/set", json!({"destroy": [told["id"], "W999", told["id"]]})).await;
         assert_eq!(done["destroyed"], json!([told["id"]]), "{done}");
-        assert_eq!(done["notDestroyed"]["H999"]["type"], "notFound");
+        assert_eq!(done["notDestroyed"]["W999"]["type"], "notFound");
         let changes = other.call("ShareNotification/changes", json!({"sinceState": done["oldState"]})).await;
         assert_eq!(
             (&changes["created"], &changes["destroyed"], &changes["newState"]),
