@@ -84,6 +84,19 @@ impl Door {
     }
 }
 
+/// Which mailboxes an actor looks at: the account's own as they are, or what its history shows. Of the latter nothing
+/// can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Tree {
+    /// The account as it is.
+    #[default]
+    Present,
+    /// What arrived in the last days, whatever became of it.
+    Rescue,
+    /// The account at each of its marks.
+    Images,
+}
+
 /// Who acts. `subjects` are the accounts whose grants the actor holds: itself and every group it is in.
 #[derive(Debug, Clone)]
 pub struct Actor {
@@ -118,6 +131,8 @@ pub struct Ctx {
     pub session: SessionId,
     /// The door it came through.
     pub door: Door,
+    /// What it looks at.
+    pub tree: Tree,
     /// A number that ties the log lines of one request together.
     pub request: u64,
     /// The time.
@@ -136,6 +151,7 @@ impl Ctx {
             actor: Actor::system(),
             session: SessionId(0),
             door: Door::System,
+            tree: Tree::Present,
             request,
             clock,
             random,
@@ -154,6 +170,11 @@ impl Ctx {
         let mut ctx = self.clone();
         ctx.actor.system = true;
         ctx
+    }
+
+    /// Whether the history is looked at instead of what is.
+    pub fn is_past(&self) -> bool {
+        self.tree != Tree::Present
     }
 
     /// Milliseconds since the epoch.

@@ -12,7 +12,7 @@ mod random;
 mod secret;
 
 pub use clock::Clock;
-pub use context::{Actor, Ctx, Door};
+pub use context::{Actor, Ctx, Door, Tree};
 pub use error::{Error, Meaning, Result};
 pub use id::{AccountId, CollectionId, ItemId, MAX_ID, ObjectId, OrganisationId, Seq, SessionId};
 pub use limits::{LIMITS, LimitDoc, Limits};

@@ -12,7 +12,7 @@ use crate::credentials::passkeys::Passkey;
 use crate::credentials::{self, Hasher, ScramKeys};
 use crate::edit::{Edit, Note};
 use crate::fields::Given;
-use crate::login::{self, Answer, Credentials, LoggedIn, Proof};
+use crate::login::{self, Answer, Credentials, LoggedIn, Proof, TreeNames};
 use crate::organisations;
 use crate::roles::{self, Place, Verb};
 use crate::sql_changes;
@@ -26,18 +26,31 @@ pub struct Directory {
     hasher: Hasher,
     throttle: Throttle,
     login_domain: Arc<str>,
+    trees: Arc<TreeNames>,
 }
 
 impl Directory {
     /// A directory over a kernel whose store was opened with [`crate::PART`].
     pub fn new(kernel: Kernel, hasher: Hasher) -> Self {
-        Self { kernel, hasher, throttle: Throttle::default(), login_domain: Arc::default() }
+        Self {
+            kernel,
+            hasher,
+            throttle: Throttle::default(),
+            login_domain: Arc::default(),
+            trees: Arc::default(),
+        }
     }
 
     /// The same directory, where a login name without a domain is one of `domain`; empty: of none.
     #[must_use]
     pub fn with_login_domain(self, domain: &str) -> Self {
         Self { login_domain: domain.into(), ..self }
+    }
+
+    /// The same directory, where domains in login names begin so for what the history shows.
+    #[must_use]
+    pub fn with_tree_names(self, names: TreeNames) -> Self {
+        Self { trees: names.into(), ..self }
     }
 
     /// The same try with a whole address as its name.
@@ -141,7 +154,8 @@ impl Directory {
         let credentials = self.completed(credentials);
         let network = credentials.network_address.map(Network::of);
         let (own, asked) = (ctx.clone(), credentials.clone());
-        let known = self.read(move |tx| login::look_up(tx, &own, &asked, network)).await?;
+        let trees = self.trees.clone();
+        let known = self.read(move |tx| login::look_up(tx, &own, &asked, network, &trees)).await?;
         let is_known_network = known.as_ref().is_some_and(|known| known.network_seen_at.is_some());
         let attempt =
             self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;
@@ -159,7 +173,8 @@ impl Directory {
         let credentials = self.completed(credentials);
         let network = credentials.network_address.map(Network::of);
         let (own, asked) = (ctx.clone(), credentials.clone());
-        let known = self.read(move |tx| login::look_up(tx, &own, &asked, network)).await?;
+        let trees = self.trees.clone();
+        let known = self.read(move |tx| login::look_up(tx, &own, &asked, network, &trees)).await?;
         let is_known_network = known.as_ref().is_some_and(|known| known.network_seen_at.is_some());
         let attempt =
             self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret};
+use base::{AccountId, Actor, Ctx, Door, Error, OrganisationId, Result, Secret, Tree};
 use store::{Read, Tx, params};
 
 use crate::credentials::passkeys::Passkey;
@@ -43,6 +43,8 @@ pub struct LoggedIn {
     pub must_change_password: bool,
     /// The app password that it used, if it used one: then it may not change credentials.
     pub app_password: Option<i64>,
+    /// What it looks at: its name may ask for what the history shows.
+    pub tree: Tree,
 }
 
 impl LoggedIn {
@@ -74,6 +76,7 @@ pub(crate) struct Known {
     pub(crate) network_seen_at: Option<i64>,
     app_password: Option<(i64, Option<i64>)>,
     subjects: Vec<AccountId>,
+    tree: Tree,
     /// The keys of SCRAM that go with the hash.
     scram: Option<ScramKeys>,
 }
@@ -123,14 +126,53 @@ const fn can_ask(door: Door) -> bool {
     matches!(door, Door::Jmap | Door::Admin)
 }
 
+/// What a domain begins with in the login name of someone who wants to see what the history shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeNames {
+    /// For what arrived in the last days.
+    pub rescue: String,
+    /// For images.
+    pub images: String,
+}
+
+impl Default for TreeNames {
+    fn default() -> Self {
+        Self { rescue: "secours".to_owned(), images: "sauvegarde".to_owned() }
+    }
+}
+
+impl TreeNames {
+    /// The stored address of a login name, and what is wanted to be seen of it. A domain of ours is what it is, whatever
+    /// it begins with.
+    fn find(&self, tx: &mut Read<'_>, credentials: &Credentials) -> Result<(String, Tree)> {
+        let name = credentials.name.trim();
+        if let Some(address) = resolve::stored_address(tx, name)? {
+            return Ok((address, Tree::Present));
+        }
+        let Some((local, domain)) = name.rsplit_once('@') else { return Ok((String::new(), Tree::Present)) };
+        if !matches!(credentials.door, Door::Imap | Door::Pop3) {
+            return Ok((String::new(), Tree::Present));
+        }
+        for (word, tree) in [(&self.rescue, Tree::Rescue), (&self.images, Tree::Images)] {
+            let Some((first, rest)) = domain.split_once('.') else { continue };
+            if !word.is_empty() && first.eq_ignore_ascii_case(word) {
+                let address = resolve::stored_address(tx, &format!("{local}@{rest}"))?;
+                return Ok((address.unwrap_or_default(), tree));
+            }
+        }
+        Ok((String::new(), Tree::Present))
+    }
+}
+
 /// Reads all that a login needs in one snapshot.
 pub(crate) fn look_up(
     tx: &mut Read<'_>,
     ctx: &Ctx,
     credentials: &Credentials,
     network: Option<Network>,
+    trees: &TreeNames,
 ) -> Result<Option<Known>> {
-    let address = resolve::stored_address(tx, &credentials.name)?.unwrap_or_default();
+    let (address, tree) = trees.find(tx, credentials)?;
     let network = network.map(|network| network.to_string()).unwrap_or_default();
     let now = ctx.now_ms();
     let known = tx.query_opt(KNOWN, params![address, network], |row| {
@@ -158,6 +200,7 @@ pub(crate) fn look_up(
             app_password: None,
             scram: scram::of_row(row, 16)?,
             subjects: Vec::new(),
+            tree,
         })
     })?;
     // These questions are asked for no account as well: it takes as long.
@@ -306,6 +349,7 @@ pub(crate) async fn admit(
         address: known.address,
         must_change_password: plain && known.must_change,
         app_password: by_app_password.map(|(id, _)| id),
+        tree: known.tree,
     };
     Ok((Answer::LoggedIn(logged_in), after))
 }
@@ -424,8 +468,9 @@ pub(crate) fn by_account(
         .ok_or_else(wrong)?;
     let asked =
         Credentials { name: address, password: Secret::default(), code: None, door, network_address: None };
-    let known =
-        look_up(tx, ctx, &asked, network)?.filter(|known| known.account == account).ok_or_else(wrong)?;
+    let known = look_up(tx, ctx, &asked, network, &TreeNames::default())?
+        .filter(|known| known.account == account)
+        .ok_or_else(wrong)?;
     if let Some(rule) = known.refusal {
         return Err(Error::forbidden("login", rule));
     }
@@ -439,6 +484,7 @@ pub(crate) fn by_account(
         address: known.address,
         must_change_password: known.must_change,
         app_password: None,
+        tree: Tree::Present,
     };
     Ok((logged_in, known.network_seen_at.is_some()))
 }

@@ -31,7 +31,8 @@ impl Session {
             self.modes.set(Modes::CONDSTORE);
         }
         let mut selected = open(&mailbox, &view, select.examine);
-        if !self.modes.has(Modes::REV2) {
+        // Of what was, nothing is told for the first time.
+        if !self.modes.has(Modes::REV2) && !login.ctx.is_past() {
             selected.firsts = Some(mail.recent(mailbox.account, mailbox.id).await?);
             selected.hear(view.uidnext);
         }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use base::{AccountId, CollectionId, Door, ItemId, ObjectId, Result, Seq};
 use store::{Row, params};
 
+use crate::past::PastItem;
 use crate::read::{self, CollectionInfo, View};
 use crate::retention;
 use crate::rights::{Right, Rights};
@@ -89,6 +90,15 @@ const WITHIN: &str = "
                         WHERE o.account_id = i.account_id AND o.object_id = i.object_id AND o.gone = 0
                           AND c.account_id = o.account_id AND c.id = o.collection_id AND c.gone = 0)
      ORDER BY i.id DESC LIMIT $4";
+/// What was put into a collection after a commit, in the order of its last change.
+const ARRIVED: &str = "
+    SELECT id, object_id, content_id, size, flags, state, created_seq, changed_seq FROM item
+     WHERE account_id = $1 AND collection_id = $2 AND (changed_seq, id) > ($3, $4) AND created_seq > $5 AND gone <> 3
+     ORDER BY changed_seq, id LIMIT $6";
+/// Items that one statement reads.
+const PAGE: i64 = 1_000;
+/// Objects that one statement asks for.
+const CHUNK: usize = 500;
 const COLLECTIONS: &str = "
     SELECT id, kind, parent_id, name, role, state, uidnext, total, unseen, bytes,
            created_seq, state_seq, max_seq, past_seq, gone
@@ -296,6 +306,54 @@ impl View<'_, '_> {
         // The later one of an object stays.
         let shown = |id: CollectionId| !without.contains(&id) && rights(id).has(Right::Read);
         Ok(found.into_iter().filter(|(_, collection)| shown(*collection)).collect())
+    }
+
+    /// What was put into collections of a kind after a commit and was nowhere in the account before, whatever became of it,
+    /// as it was last, in the order of the objects.
+    pub fn arrived(&mut self, account: AccountId, kind: &str, since: Seq) -> Result<Vec<PastItem>> {
+        self.require(account, CollectionId(0), Right::Read)?;
+        let rows = self.tx().query(COLLECTIONS, params![account], |row| CollectionRow::read(row, 0))?;
+        let mut newest: HashMap<i64, (i64, PastItem)> = HashMap::new();
+        for row in rows.iter().filter(|row| row.kind == kind && row.max_seq > since) {
+            let (mut at, mut after) = (since.0, i64::MAX);
+            loop {
+                let found =
+                    self.tx().query(ARRIVED, params![account, row.id, at, after, since, PAGE], |row| {
+                        let item = PastItem {
+                            id: ItemId(row.int(0)?),
+                            object: ObjectId(row.int(1)?),
+                            content: row.int(2)?,
+                            size: row.int(3)?,
+                            flags: row.int(4)?,
+                            state: row.opt_text(5)?,
+                        };
+                        Ok((row.int(6)?, row.int(7)?, item))
+                    })?;
+                let Some((_, changed, last)) = found.last() else { break };
+                (at, after) = (*changed, last.id.0);
+                for (created, _, item) in found {
+                    // The last place that it was put into says what it was last.
+                    match newest.get(&item.object.0) {
+                        Some((known, _)) if *known >= created => {}
+                        _ => {
+                            newest.insert(item.object.0, (created, item));
+                        }
+                    }
+                }
+            }
+        }
+        let objects: Vec<i64> = newest.keys().copied().collect();
+        for chunk in objects.chunks(CHUNK) {
+            let sql = "SELECT DISTINCT object_id FROM item
+                        WHERE account_id = $1 AND object_id {in $2} AND created_seq <= $3";
+            let before = self.tx().query(sql, params![account, chunk.to_vec(), since], |row| row.int(0))?;
+            for object in before {
+                newest.remove(&object);
+            }
+        }
+        let mut out: Vec<PastItem> = newest.into_values().map(|(_, item)| item).collect();
+        out.sort_unstable_by_key(|item| item.object.0);
+        Ok(out)
     }
 
     /// Who made commits, and when, in the order of their numbers.

@@ -156,6 +156,10 @@ impl Kernel {
         F: Fn(&mut Many<'_, '_>) -> Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        if ctx.is_past() {
+            let rule = "is shown as it was and cannot be changed; copy what you need from it";
+            return Err(Error::forbidden("mailbox", rule));
+        }
         let (ctx, shared) = (ctx.clone(), self.shared.clone());
         self.store.write(locks, move |tx| run(&mut Many { tx, ctx: &ctx, kernel: &shared })).await
     }

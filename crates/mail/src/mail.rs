@@ -13,7 +13,7 @@ use crate::queue::Queue;
 use crate::recent::Recents;
 use crate::sieve::Filter;
 use crate::texts::{Fresh, MailTexts};
-use crate::view::Views;
+use crate::view::{PastViews, Views};
 
 /// Mail over a directory and a blob store. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +25,7 @@ struct Inner {
     filter: Filter,
     inboxes: Inboxes,
     views: Views,
+    past_views: PastViews,
     recents: Recents,
     digests: Digests,
     thread_tables: ThreadTables,
@@ -39,11 +40,13 @@ struct Inner {
 pub struct HistoryRules {
     /// Days in which what was removed can be brought back.
     pub recover_days: i64,
+    /// Days of which everything that arrived is shown, whatever became of it.
+    pub rescue_days: i64,
 }
 
 impl Default for HistoryRules {
     fn default() -> Self {
-        Self { recover_days: Keep::default().undelete_days }
+        Self { recover_days: Keep::default().undelete_days, rescue_days: 15 }
     }
 }
 
@@ -58,6 +61,7 @@ impl Mail {
             filter,
             inboxes: Inboxes::default(),
             views,
+            past_views: PastViews::default(),
             recents: Recents::default(),
             digests: Digests::default(),
             thread_tables: ThreadTables::default(),
@@ -99,6 +103,10 @@ impl Mail {
 
     pub(crate) fn views(&self) -> &Views {
         &self.0.views
+    }
+
+    pub(crate) fn past_views(&self) -> &PastViews {
+        &self.0.past_views
     }
 
     pub(crate) fn recents(&self) -> &Recents {

@@ -40,6 +40,8 @@ struct Work {
     node: Node,
     blobs: Blobs,
     keep: Keep,
+    /// Days for which all that arrived is kept, whatever became of it.
+    rescue_days: i64,
 }
 
 impl Chores {
@@ -55,7 +57,8 @@ impl Chores {
             undelete_days: days(history.undelete_days),
             sync_days: days(history.sync_days),
         };
-        let work = Work { node: node.clone(), blobs: blobs.clone(), keep };
+        let work =
+            Work { node: node.clone(), blobs: blobs.clone(), keep, rescue_days: days(history.rescue_days) };
         let runner = Jobs::new(node.store(), &node.ctx)
             .runner()
             .every(HOUR, &Mark {}, work.clone())?
@@ -137,7 +140,8 @@ impl Job for Prune {
                 // A class of service may keep what was removed for longer, or not so long.
                 let directory = &job.context.node.directory;
                 let days = directory.read(move |tx| resolve::retention_days(tx, account)).await?;
-                let undelete_days = days.unwrap_or(job.context.keep.undelete_days);
+                let undelete_days =
+                    days.unwrap_or(job.context.keep.undelete_days).max(job.context.rescue_days);
                 kernel.prune(&job.ctx, account, Keep { undelete_days, ..job.context.keep }).await?;
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base::{Actor, Clock, Ctx, Door, Error, Limits, Random, Result, SessionId};
 use directory::Directory;
 use directory::credentials::{Costs, Hasher};
+use directory::login::TreeNames;
 use kernel::{Kernel, Kind};
 use store::sql::Step;
 use store::{Backend, Part, Store, StoreOptions, params};
@@ -44,7 +45,11 @@ impl Node {
         let store = Store::open(options(config, parts(), limits)?).await?;
         let kernel = Kernel::new(store, KINDS.to_vec(), key);
         let directory = Directory::new(kernel.clone(), hasher(config, &ctx.random)?)
-            .with_login_domain(&config.mail.login_domain);
+            .with_login_domain(&config.mail.login_domain)
+            .with_tree_names(TreeNames {
+                rescue: config.history.rescue_label.clone(),
+                images: config.history.images_label.clone(),
+            });
         Ok(Self { kernel, directory, ctx })
     }
 

@@ -210,7 +210,7 @@ impl Authenticator {
         };
         let entry = self.book.begin(id, new, caller.interrupt.clone());
         Session {
-            ctx: self.ctx.with_actor(logged_in.actor, caller.door, id),
+            ctx: Ctx { tree: logged_in.tree, ..self.ctx.with_actor(logged_in.actor, caller.door, id) },
             account,
             organisation,
             address: logged_in.address,

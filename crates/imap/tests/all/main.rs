@@ -15,6 +15,7 @@ mod fetching;
 mod hostile;
 mod house;
 mod idle;
+mod past;
 mod searching;
 mod sharing;
 mod sorting;

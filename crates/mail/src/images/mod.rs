@@ -58,7 +58,7 @@ pub struct ImageEmail {
 }
 
 /// The mailboxes of an image, those above before those in them.
-pub(super) fn tree(
+pub(crate) fn tree(
     view: &mut KernelView<'_, '_>,
     account: AccountId,
     mark: Seq,
@@ -79,7 +79,7 @@ pub(super) fn tree(
 }
 
 /// All items of a mailbox of an image.
-pub(super) fn items(
+pub(crate) fn items(
     view: &mut KernelView<'_, '_>,
     account: AccountId,
     mark: Seq,

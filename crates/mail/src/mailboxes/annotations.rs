@@ -64,6 +64,7 @@ impl Mail {
         mailbox: CollectionId,
         notes: Vec<Note>,
     ) -> Result<()> {
+        super::refuse_past(ctx)?;
         let (most_bytes, most) = (ctx.limits.annotation_bytes, ctx.limits.annotations_per_mailbox);
         for note in &notes {
             if note.value.as_ref().is_some_and(|value| value.len() as u64 > most_bytes) {

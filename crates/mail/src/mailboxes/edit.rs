@@ -210,6 +210,7 @@ impl Mail {
         mailbox: CollectionId,
         on: bool,
     ) -> Result<()> {
+        super::refuse_past(ctx)?;
         self.mailbox(ctx, owner, mailbox).await?;
         let reader = ctx.actor.account;
         self.kernel()

@@ -52,6 +52,9 @@ impl Mail {
     /// # Errors
     /// `NotFound` when there is no such account.
     pub async fn inbox(&self, ctx: &Ctx, account: AccountId) -> Result<CollectionId> {
+        if ctx.is_past() {
+            return self.past_inbox(ctx, account).await;
+        }
         if let Some(inbox) = self.inboxes().get(account) {
             return Ok(inbox);
         }

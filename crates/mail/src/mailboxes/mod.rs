@@ -110,6 +110,15 @@ pub struct Quota {
     pub limit_bytes: Option<i64>,
 }
 
+/// Refuses what would change something for someone who looks at what the history shows.
+fn refuse_past(ctx: &Ctx) -> Result<()> {
+    if ctx.is_past() {
+        let rule = "is shown as it was and cannot be changed; copy what you need from it";
+        return Err(Error::forbidden("mailbox", rule));
+    }
+    Ok(())
+}
+
 /// A mailbox's UIDVALIDITY: both numbers only grow, so a later mailbox of the same name has a larger one.
 fn uidvalidity(account: AccountId, mailbox: CollectionId) -> u32 {
     let low = (account.0.wrapping_mul(4096).wrapping_add(mailbox.0)) & i64::from(u32::MAX);
@@ -168,6 +177,9 @@ impl Mail {
     /// # Errors
     /// Those of the database; of an account in which the reader may see nothing there are none.
     pub async fn mailboxes(&self, ctx: &Ctx, account: AccountId) -> Result<Vec<Mailbox>> {
+        if ctx.is_past() {
+            return self.past_mailboxes(ctx, account).await;
+        }
         self.kernel().read(ctx, move |view| all(view, account)).await
     }
 
@@ -176,6 +188,9 @@ impl Mail {
     /// # Errors
     /// `NotFound` when there is none that the reader may see.
     pub async fn mailbox(&self, ctx: &Ctx, account: AccountId, id: CollectionId) -> Result<Mailbox> {
+        if ctx.is_past() {
+            return self.past_mailbox(ctx, account, id).await;
+        }
         self.kernel()
             .read(ctx, move |view| {
                 let info = view.collection(account, id)?;

@@ -12,6 +12,9 @@ impl Mail {
     /// # Errors
     /// Those of the database.
     pub async fn subscribed_names(&self, ctx: &Ctx) -> Result<Vec<String>> {
+        if ctx.is_past() {
+            return Ok(Vec::new());
+        }
         let reader = ctx.actor.account;
         let sql = "SELECT name FROM mailbox_name_subscription WHERE account_id = $1 ORDER BY name";
         self.kernel().store().read(move |tx| tx.query(sql, params![reader], |row| row.text(0))).await
@@ -22,6 +25,7 @@ impl Mail {
     /// # Errors
     /// Those of the database.
     pub async fn subscribe_name(&self, ctx: &Ctx, name: &str, on: bool) -> Result<()> {
+        super::refuse_past(ctx)?;
         let (reader, name) = (ctx.actor.account, name.to_owned());
         let most = i64::try_from(ctx.limits.subscribed_names).unwrap_or(i64::MAX);
         self.kernel()

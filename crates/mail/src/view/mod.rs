@@ -7,6 +7,7 @@
 //! - Views share what did not change (chunks of entries), so that bringing one up to date copies little.
 
 mod build;
+mod past;
 mod registry;
 
 use std::ops::RangeInclusive;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use base::{AccountId, CollectionId, Seq};
 
+pub(crate) use past::PastViews;
 pub(crate) use registry::Views;
 
 /// Entries of one chunk.

@@ -244,3 +244,25 @@ fn p10_three_wrong_passwords_end_the_connection() {
         served.end().await;
     });
 }
+
+#[test]
+fn a08_at_the_rescue_address_everything_that_arrived_is_read_and_nothing_removed() {
+    embedded(1, |world| async move {
+        let served = Served::new(&world, true).await;
+        fill(&world, &["one", "two"]).await;
+        let (mut own, _) = Client::logged_in(&served, "u1@bench.test").await;
+        for number in 1..=2 {
+            assert!(own.ask(&format!("DELE {number}")).await.starts_with("+OK"));
+        }
+        assert!(own.ask("QUIT").await.starts_with("+OK"));
+        assert_eq!(left(&world).await, 0);
+        let (mut rescue, _) = Client::logged_in(&served, "u1@secours.bench.test").await;
+        assert!(rescue.ask("STAT").await.starts_with("+OK 2 "));
+        assert!(rescue.ask_all("RETR 1").await.contains("Subject: one"));
+        rescue.ask("DELE 1").await;
+        assert!(rescue.ask("QUIT").await.starts_with("-ERR"));
+        let (mut again, _) = Client::logged_in(&served, "u1@secours.bench.test").await;
+        assert!(again.ask("STAT").await.starts_with("+OK 2 "));
+        served.end().await;
+    });
+}

@@ -166,6 +166,9 @@ keys! {
         keep_daily: u64 = 30, within(0..=3_660), "Days of which one image is kept.";
         keep_monthly: u64 = 12, within(0..=1_200), "Months of which one image is kept.";
         undelete_days: u64 = 30, within(1..=3_650), "Days in which what was removed can be brought back.";
+        rescue_days: u64 = 15, within(1..=3_650), "Days of which all mail that arrived is shown at the rescue address, whatever became of it.";
+        rescue_label: String = "secours".to_owned(), any, "What the domain begins with in the login name that shows what arrived lately: `user@secours.example.org` for IMAP and POP3. Empty: nowhere.";
+        images_label: String = "sauvegarde".to_owned(), any, "The same for the images of the account. Empty: nowhere.";
         sync_days: u64 = 90, within(1..=3_650), "Days for which a client that was away is told only what changed; after them it loads all again.";
     }
     passwords: PasswordsKeys = "passwords", "What hashing a password (argon2id) costs. Hashes that were made cheaper are made again at the next login." {

@@ -47,7 +47,10 @@ impl Config {
     /// How far back people can reach.
     pub fn history_rules(&self) -> mail::HistoryRules {
         let days = |days: u64| i64::try_from(days).unwrap_or(i64::MAX);
-        mail::HistoryRules { recover_days: days(self.history.undelete_days) }
+        mail::HistoryRules {
+            recover_days: days(self.history.undelete_days),
+            rescue_days: days(self.history.rescue_days),
+        }
     }
 
     /// `path` as it stands in the configuration, from the data folder when it is relative.
