@@ -19,6 +19,7 @@ mod mailboxes;
 mod messages;
 pub mod push;
 pub mod queue;
+pub mod receipts;
 pub mod recent;
 pub mod removed;
 mod rows;

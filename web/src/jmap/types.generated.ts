@@ -64,6 +64,15 @@ export interface DeliveryStatus {
   displayed: 'unknown' | 'yes';
 }
 
+export interface Disposition {
+  /** Whether a person or a program dealt with the message. */
+  actionMode: 'manual-action' | 'automatic-action';
+  /** Whether a person was asked before the receipt was sent. */
+  sendingMode: 'mdn-sent-manually' | 'mdn-sent-automatically';
+  /** What became of the message. */
+  type: 'deleted' | 'dispatched' | 'displayed' | 'processed';
+}
+
 export interface OwnedAddress {
   /** What it is; set by the server. */
   kind: 'primary' | 'alias' | 'temporary';
@@ -358,6 +367,34 @@ export interface EmailSubmissionFilter {
 }
 
 export type EmailSubmissionSort = 'emailId' | 'threadId' | 'sentAt';
+
+/** A receipt: what became of a message. It has no id, and is kept nowhere. */
+export interface MDN {
+  /** The email that the receipt is for; null in what was parsed. */
+  forEmailId: Id | null;
+  /** Its subject; one in French and English where it is null. */
+  subject: string | null;
+  /** What people read; a sentence in French and English where it is null. */
+  textBody: string | null;
+  /** Whether the message itself is part of it. */
+  includeOriginalMessage: boolean;
+  /** The program that reports. */
+  reportingUA: string | null;
+  /** What became of the message. */
+  disposition: Disposition;
+  /** The gateway that made it of something else. */
+  readonly mdnGateway: string | null;
+  /** The recipient as the sender wrote it. */
+  readonly originalRecipient: string | null;
+  /** The recipient; the address of the identity where it is null. */
+  finalRecipient: string | null;
+  /** The Message-ID of the message. */
+  readonly originalMessageId: string | null;
+  /** What went wrong. */
+  readonly error: string[] | null;
+  /** Fields of others. */
+  extensionFields: Record<string, string> | null;
+}
 
 /** What an account uses of what it may use; there is none where nothing is limited. */
 export interface Quota {
@@ -1192,6 +1229,7 @@ export interface Types {
   Email: Email;
   Identity: Identity;
   EmailSubmission: EmailSubmission;
+  MDN: MDN;
   Quota: Quota;
   SieveScript: SieveScript;
   VacationResponse: VacationResponse;
@@ -1244,6 +1282,8 @@ export const METHODS = [
   'EmailSubmission/query',
   'EmailSubmission/queryChanges',
   'EmailSubmission/set',
+  'MDN/send',
+  'MDN/parse',
   'Quota/get',
   'Quota/changes',
   'Quota/query',

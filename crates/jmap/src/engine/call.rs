@@ -8,7 +8,7 @@ use mail::Mail;
 use tokio::sync::OnceCell;
 
 use super::run::Engine;
-use super::{Access, MethodError, access, ids};
+use super::{Access, Map, MethodError, access, ids};
 
 /// The request that a call is part of. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ struct Inner {
     mail: Mail,
     engine: Arc<Engine>,
     created: Mutex<BTreeMap<String, String>>,
+    following: Mutex<Vec<(String, Map)>>,
     shared: OnceCell<Vec<Access>>,
 }
 
@@ -31,6 +32,7 @@ impl Call {
             mail,
             engine,
             created: Mutex::default(),
+            following: Mutex::default(),
             shared: OnceCell::new(),
         }))
     }
@@ -70,6 +72,16 @@ impl Call {
 
     pub(crate) fn all_created(&self) -> BTreeMap<String, String> {
         self.ids().clone()
+    }
+
+    /// Lets a call follow on the one that is answered now, under the same id (RFC 8620 section 3.4): for methods of a
+    /// type's own.
+    pub fn follow_with(&self, method: &str, arguments: Map) {
+        self.0.following.lock().unwrap_or_else(PoisonError::into_inner).push((method.to_owned(), arguments));
+    }
+
+    pub(crate) fn take_following(&self) -> Vec<(String, Map)> {
+        std::mem::take(&mut *self.0.following.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The caller's own account.

@@ -17,8 +17,6 @@ pub struct Request {
     pub calls: Vec<(String, Map, String)>,
     /// Ids of earlier creations, when the client wants to be told of new ones.
     pub created: Option<BTreeMap<String, String>>,
-    /// The id of a request by WebSocket (RFC 8887 section 4.3.2).
-    pub id: Option<String>,
 }
 
 fn not_request(why: &str) -> RequestError {
@@ -70,11 +68,7 @@ impl Request {
             Some(Value::Object(given)) => Some(creations(given)?),
             Some(_) => return Err(not_request("`createdIds` is not an object")),
         };
-        let id = match envelope.remove("id") {
-            Some(Value::String(id)) => Some(id),
-            _ => None,
-        };
-        Ok(Self { using, calls, created, id })
+        Ok(Self { using, calls, created })
     }
 }
 

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use serde_json::json;
 use tokio::sync::Notify;
 
 use super::get::write;
@@ -157,17 +156,12 @@ impl Engine {
         if let Some(name) = request.using.iter().find(|name| !known(name)) {
             return Err(RequestError::UnknownCapability(name.clone()));
         }
-        let Request { using, calls, created, id } = request;
+        let Request { using, calls, created } = request;
         let wants_created = created.is_some();
         for (name, id) in created.unwrap_or_default() {
             call.note_created(&name, &id);
         }
         let mut answers = Answers { buffer: b"{\"methodResponses\":[".to_vec(), all: Vec::new() };
-        if let Some(id) = &id {
-            answers.buffer = json!({"@type": "Response", "requestId": id}).to_string().into_bytes();
-            answers.buffer.pop();
-            answers.buffer.extend_from_slice(b",\"methodResponses\":[");
-        }
         for (name, arguments, id) in calls {
             self.call(call, &using, (name, arguments, id), &mut answers).await.map_err(failed)?;
         }
@@ -269,6 +263,7 @@ impl Engine {
             _ => {
                 arguments.check(method.arguments)?;
                 let mut body = kind.custom(call, &account, method.name, arguments).await?;
+                then = call.take_following();
                 body.entry("accountId").or_insert_with(|| account.id().into());
                 body
             }

@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod mail;
 mod push;
+mod receipts;
 mod requests;
 mod sharing;
 mod submission;

@@ -1,5 +1,7 @@
 //! Creating, changing and removing emails: many at once, in one transaction and one commit.
 
+mod receipt;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -182,6 +184,11 @@ impl Work {
             by_object.entry(object).or_default().push(place);
         }
         Ok(Self { mailboxes, places: by_object, changed: false })
+    }
+
+    /// Where an email lies.
+    fn at(&self, object: i64) -> Option<&[Place]> {
+        self.places.get(&object).map(Vec::as_slice)
     }
 
     fn mailbox(&self, batch: &mut Batch<'_, '_>, id: CollectionId, right: Right) -> Result<()> {

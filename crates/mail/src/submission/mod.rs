@@ -18,7 +18,7 @@ pub use identities::Identity;
 pub use records::{NewSubmission, Submission, SubmissionChanges, SubmittedTo, Undo};
 pub use text::{Heads, author_domain, authors, fields, heads, missing_fields, without_bcc};
 
-pub(crate) use records::{NOTE_CHANGED, NOTE_RECIPIENT, NOTE_STATE};
+pub(crate) use records::{NOTE_CHANGED, NOTE_RECIPIENT, NOTE_STATE, charge, note_charged};
 
 #[cfg(doc)]
 use crate::Mail;

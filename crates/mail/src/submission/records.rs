@@ -6,7 +6,7 @@ use kernel::{Batch, Right};
 use store::{Read, Tx, params};
 
 use crate::Mail;
-use crate::queue::{Body, NewMessage};
+use crate::queue::{Body, NewMessage, NewRecipient};
 
 const ID_SHIFT: u32 = 9;
 const HOUR_MS: i64 = 3_600_000;
@@ -33,6 +33,8 @@ const OLD: &str = "SELECT s.id, s.queue_id FROM submission s WHERE s.account_id 
     AND NOT EXISTS (SELECT 1 FROM queue_message q WHERE q.id = s.queue_id) LIMIT $3";
 const INSERT: &str = "INSERT INTO submission (account_id, id, object_id, thread_id, identity_id, envelope, send_at, \
     queue_id, created_at, created_seq, changed_seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)";
+const INSERT_HIDDEN: &str = "INSERT INTO submission (account_id, id, object_id, thread_id, identity_id, envelope, send_at, \
+    queue_id, created_at, created_seq, changed_seq, gone) VALUES ($1, $2, $3, 0, 0, $6, $4, $5, $4, 0, 0, 1)";
 const INSERT_RECIPIENT: &str =
     "INSERT INTO submission_recipient (queue_id, number, address) VALUES ($1, $2, $3)";
 const ROWS: &str = "SELECT id, object_id, thread_id, identity_id, envelope, send_at, canceled, queue_id \
@@ -155,6 +157,32 @@ fn sweep(tx: &mut Tx<'_>, ctx: &Ctx, account: AccountId) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what is too much in an hour.
+pub(crate) fn charge(tx: &mut Tx<'_>, ctx: &Ctx, account: AccountId, recipients: usize) -> Result<()> {
+    sweep(tx, ctx, account)?;
+    let recent = tx.query_one(COUNT_RECENT, params![account, ctx.now_ms() - HOUR_MS], |row| row.int(0))?;
+    if recent.unsigned_abs() + recipients as u64 > ctx.limits.submission_recipients_per_account_hour {
+        return Err(Error::limit("recipients", "are too many in an hour; try again later"));
+    }
+    Ok(())
+}
+
+/// Lets what was queued count in its hour, without a record that anybody sees.
+pub(crate) fn note_charged(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    account: AccountId,
+    email: i64,
+    (queue_id, recipients): (i64, &[NewRecipient]),
+) -> Result<()> {
+    let (now, id) = (ctx.now_ms(), ctx.random.id() >> ID_SHIFT);
+    tx.execute(INSERT_HIDDEN, params![account, id, email, now, queue_id, "{}"])?;
+    for (number, recipient) in (1_i64..).zip(recipients) {
+        tx.execute(INSERT_RECIPIENT, params![queue_id, number, &recipient.address])?;
+    }
+    Ok(())
+}
+
 fn read_all(tx: &mut Read<'_>, account: AccountId) -> Result<Vec<Submission>> {
     let mut all = tx.query(ROWS, params![account], |row| {
         let submission = Submission {
@@ -220,12 +248,7 @@ impl Mail {
         let write = move |batch: &mut Batch<'_, '_>| {
             batch.require(CollectionId(0), Right::Share)?;
             let (tx, now) = (batch.tx(), own.now_ms());
-            sweep(tx, &own, account)?;
-            let recent = tx.query_one(COUNT_RECENT, params![account, now - HOUR_MS], |row| row.int(0))?;
-            let most = own.limits.submission_recipients_per_account_hour;
-            if recent.unsigned_abs() + message.recipients.len() as u64 > most {
-                return Err(Error::limit("recipients", "are too many in an hour; try again later"));
-            }
+            charge(tx, &own, account, message.recipients.len())?;
             let queue_id = queue.enqueue(tx, &own, &message)?;
             let (seq, id) = (raise(tx, account)?, own.random.id() >> ID_SHIFT);
             let send_at = message.hold_until.unwrap_or(now).max(now);

@@ -1,6 +1,7 @@
 //! Sending (RFC 8621 section 7): what was handed over to be sent, and what became of it.
 
 mod envelope;
+mod receipts;
 mod set;
 
 use std::cmp::Ordering;
@@ -103,7 +104,7 @@ pub(crate) struct Submissions;
 
 /// The types of sending.
 pub(super) fn types() -> Vec<Arc<dyn Type>> {
-    vec![Arc::new(Submissions)]
+    vec![Arc::new(Submissions), Arc::new(receipts::Receipts)]
 }
 
 /// What the session says of it: how long mail is held, and which extensions an envelope may use.
