@@ -3,6 +3,7 @@
 //! A connection beyond the limit is answered 503 and closed: a client that is told so tries another node,
 //! one that is left waiting does not.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -130,6 +131,10 @@ async fn connection(
     }
 }
 
+/// Keeps a connection counted, and its place taken, for what goes on behind an answer: a WebSocket.
+#[derive(Debug, Clone)]
+pub(crate) struct Held(#[expect(dead_code, reason = "it is there to be dropped")] mpsc::Sender<Infallible>);
+
 /// Answers the requests of a connection.
 async fn requests(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -139,9 +144,11 @@ async fn requests(
     stop: Stop,
 ) {
     let is_tls = bounds.tls.is_some();
+    let (held, mut is_held) = mpsc::channel(1);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Held(held.clone()));
         if is_tls {
             request.extensions_mut().insert(Secure);
         }
@@ -153,19 +160,23 @@ async fn requests(
         .header_read_timeout(bounds.header_time)
         .max_buf_size(header_bytes)
         .keep_alive(true)
-        .serve_connection(TokioIo::new(Stall::new(stream, bounds.header_time)), service);
-    tokio::pin!(serving);
+        .serve_connection(TokioIo::new(Stall::new(stream, bounds.header_time)), service)
+        .with_upgrades();
+    let mut serving = Box::pin(serving);
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = stop.stopped() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            serving.as_mut().await
         }
     };
+    drop(serving);
     if let Err(error) = ended {
         // Clients vanish all the time; what matters was logged with its request.
         tracing::debug!(%error, "a connection ended early");
     }
+    // Nothing is ever sent: it ends when nobody holds the connection any more.
+    let _ = is_held.recv().await;
 }
 
 /// Counts a connection as open for as long as it lives, however it ends.

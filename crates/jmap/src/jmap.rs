@@ -230,15 +230,16 @@ impl Jmap {
     /// Those of requests as a whole; what fails in a call is in the answer.
     pub async fn request(&self, client: &Client, body: &[u8]) -> std::result::Result<Vec<u8>, RequestError> {
         let request = Request::read(body, &client.ctx.limits)?;
+        let _busy = self.begin(client, Work::Request)?;
         self.answer(client, request).await
     }
 
+    /// Answers a request that is counted already.
     pub(crate) async fn answer(
         &self,
         client: &Client,
         request: Request,
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        let _busy = self.begin(client, Work::Request)?;
         let call = self.call(client);
         let state = session::state(&call, client).await?;
         self.0.engine.answer(&call, request, &state).await

@@ -22,6 +22,7 @@ pub mod reference;
 mod session;
 mod share_notification;
 mod sieve;
+mod socket;
 mod states;
 mod vacation;
 
@@ -29,3 +30,4 @@ pub use engine::RequestError;
 pub use events::{Follower, StateChange};
 pub use jmap::{Busy, Client, Jmap, Work};
 pub use push_subscription::id_of as push_subscription_id;
+pub use socket::{Asked, Said, too_long};

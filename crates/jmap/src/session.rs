@@ -35,6 +35,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::QUOTA, shared: true, ..plain },
         Capability { name: capabilities::VACATION, ..plain },
         Capability { name: capabilities::VAPID, of_accounts: false, ..plain },
+        Capability { name: capabilities::WEBSOCKET, of_accounts: false, ..plain },
         Capability { name: capabilities::MDN, ..plain },
         Capability { name: capabilities::DIRECTORY, ..plain },
         Capability { name: capabilities::HISTORY, shared: true, ..plain },

@@ -46,6 +46,7 @@ pub struct Caller {
     way: Way,
     auth: Auth,
     web: Option<WebSession>,
+    token: Option<Secret>,
     /// What a page of ours sends beside the cookie.
     csrf: Option<String>,
     /// The session of a program lasts at least as long as its requests.
@@ -112,7 +113,36 @@ impl Caller {
         let csrf = (way == Way::Cookie).then(|| csrf(token));
         let network_address = IpAddr::from([0, 0, 0, 0]);
         let address = logged_in.address;
-        Ok(Self { ctx, address, network_address, way, auth, web: Some(web), csrf, _program: None })
+        let token = Some(token.clone());
+        Ok(Self { ctx, address, network_address, way, auth, web: Some(web), token, csrf, _program: None })
+    }
+
+    /// Looks again whether the caller may act, for what comes later over the same connection: who it is by now.
+    ///
+    /// # Errors
+    /// `Forbidden` when the session is over, or the account may not log in any more.
+    pub async fn renewed(&self) -> Result<Ctx> {
+        let renewed = if let Some(token) = &self.token {
+            Self::by_token(self.auth.clone(), token, self.way).await?.ctx
+        } else {
+            let (auth, session) = (&self.auth, self.ctx.session);
+            let found = auth.directory().login_account(auth.ctx(), self.account(), Door::Jmap).await?;
+            auth.ctx().with_actor(found.actor, Door::Jmap, session)
+        };
+        Ok(Ctx { request: self.ctx.request, ..renewed })
+    }
+
+    /// Whether the session still lasts, for what stays open without a request. Asking is no use of it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn lasts(&self) -> Result<bool> {
+        // The session of a program lasts as long as what it opened.
+        if self.token.is_none() {
+            return Ok(true);
+        }
+        let (ctx, session) = (self.ctx.clone(), self.ctx.session);
+        self.auth.directory().read(move |tx| sessions::lasts(tx, &ctx, session)).await
     }
 
     /// Learns that the session is ended or that the server stops: for answers that stay open.
@@ -212,7 +242,17 @@ async fn basic(auth: Auth, parts: &Parts, name: &str, password: Secret) -> Resul
     let session = auth.programs().session(auth.authenticator(), &caller, logged_in);
     let ctx = auth.ctx().with_actor(actor, Door::Jmap, session.ctx.session);
     let program = Some(session);
-    Ok(Caller { ctx, address, network_address, way, auth, web: None, csrf: None, _program: program })
+    Ok(Caller {
+        ctx,
+        address,
+        network_address,
+        way,
+        auth,
+        web: None,
+        token: None,
+        csrf: None,
+        _program: program,
+    })
 }
 
 async fn bearer(auth: Auth, parts: &Parts, token: &Secret) -> Result<Caller> {

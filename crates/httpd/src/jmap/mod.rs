@@ -9,6 +9,7 @@ mod client;
 mod download;
 mod events;
 mod push;
+mod socket;
 mod upload;
 
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub fn mounts(jmap: &Jmap, limits: &Limits) -> Vec<Mount> {
         .route("/jmap/api", post(api))
         .route("/jmap/download/{account}/{blob}/{name}", get(download::download))
         .route("/jmap/eventsource/", get(events::events))
+        .route("/jmap/ws", get(socket::open))
         .with_state(jmap.clone());
     let upload =
         Router::new().route("/jmap/upload/{account}/", post(upload::upload)).with_state(jmap.clone());

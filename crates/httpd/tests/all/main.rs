@@ -15,4 +15,5 @@ mod hostile;
 mod images;
 mod logins;
 mod push;
+mod sockets;
 mod world;

@@ -67,6 +67,7 @@ pub use patch::Patch;
 pub(crate) use query::read_filter;
 pub use query::{Collation, Comparator, Filter, Page, Query, QueryChanges, QueryChangesRequest, Test};
 pub use request::Request;
+pub(crate) use request::json as json_of;
 pub(crate) use run::Engine;
 pub use set::{SetDone, SetRequest};
 pub use table::{Argument, Condition, Method, Property, Shape, Sort, Table};
