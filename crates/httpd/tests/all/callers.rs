@@ -116,9 +116,8 @@ fn b40_a_session_that_is_ended_closes_what_waits_and_refuses_what_follows() {
         let first = program.post("/change", &serde_json::json!({})).await.body;
         let mut waiting = (client.clone(), client.clone(), program.clone());
         let end = async {
+            let _ = world.waiting.acquire_many(3).await.unwrap();
             world.auth.authenticator().settle().await.unwrap();
-            // The requests wait, or will see the end when they begin to.
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             let (ctx, acme, ada) = (world.ctx(), world.acme, world.ada);
             let ended = world
                 .engine

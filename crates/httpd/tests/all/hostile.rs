@@ -18,6 +18,12 @@ const AT_ONCE: usize = 8;
 
 const PAGES: &[(&str, &str)] = &[
     ("GET", "/auth/methods"),
+    ("GET", "/auth/methods?name={}"),
+    ("GET", "/auth/oidc/start?provider={}&to={}"),
+    ("GET", "/auth/oidc/callback/{}?state={}&code={}&iss={}"),
+    ("POST", "/auth/oidc/backchannel-logout"),
+    ("POST", "/auth/images"),
+    ("GET", "/auth/image/{}"),
     ("POST", "/auth/login"),
     ("POST", "/auth/login/code"),
     ("POST", "/auth/login/password"),
@@ -80,6 +86,8 @@ const NAMES: &[&str] = &[
     "others",
     "passkey",
     "id",
+    "addresses",
+    "logout_token",
 ];
 
 fn body(random: &Random) -> String {
@@ -99,6 +107,7 @@ fn body(random: &Random) -> String {
     let whole = format!("{{{}}}", members.join(","));
     match random.u64() % 8 {
         0 => nasty(random),
+        2 => format!("logout_token={}.{}.{}", nasty(random), "e30", nasty(random)),
         1 => whole.chars().take(whole.chars().count() / 2).collect(),
         _ => whole,
     }
@@ -109,6 +118,10 @@ fn request(random: &Random, (method, path): (&str, &str), cookie: &str, csrf: &s
     if path.ends_with('/') {
         let plain: String = nasty(random).chars().filter(char::is_ascii_alphanumeric).take(60).collect();
         path.push_str(if plain.is_empty() { "0" } else { &plain });
+    }
+    while path.contains("{}") {
+        let filled: String = url::form_urlencoded::byte_serialize(nasty(random).as_bytes()).collect();
+        path = path.replacen("{}", if filled.is_empty() { "0" } else { &filled }, 1);
     }
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: mail.acme.example\r\n");
     if random.u64().is_multiple_of(4) {

@@ -21,6 +21,7 @@ use kernel::{ChainKey, Kernel};
 use testkit::engines::Engine;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use wire::Networks;
 use wire::auth::Authenticator;
 
@@ -33,6 +34,8 @@ pub struct World {
     pub ada: AccountId,
     pub auth: Auth,
     pub address: SocketAddr,
+    /// A permit for each request that began to wait.
+    pub waiting: Arc<Semaphore>,
     stop: Stop,
 }
 
@@ -57,7 +60,7 @@ pub fn embedded<S: Future<Output = ()>>(story: impl Fn(World) -> S) {
 }
 
 /// Routes as a door has them.
-fn routes() -> Router {
+fn routes(waiting: Arc<Semaphore>) -> Router {
     Router::new()
         .route(
             "/who",
@@ -66,7 +69,11 @@ fn routes() -> Router {
         .route("/change", post(|caller: Caller| async move { caller.session().0.to_string() }))
         .route(
             "/wait",
-            get(|caller: Caller| async move { format!("{:?}", caller.interrupt().ended().await) }),
+            get(async move |caller: Caller| {
+                let watch = caller.interrupt();
+                waiting.add_permits(1);
+                format!("{:?}", watch.ended().await)
+            }),
         )
 }
 
@@ -97,8 +104,9 @@ impl World {
             ..httpd::auth::Options::default()
         };
         let auth = Auth::new(Authenticator::new(directory.clone(), ctx, None), options).unwrap();
-        let (address, stop) = listen(&auth).await;
-        Self { engine, directory, acme, ada, auth, address, stop }
+        let waiting = Arc::new(Semaphore::new(0));
+        let (address, stop) = listen(&auth, waiting.clone()).await;
+        Self { engine, directory, acme, ada, auth, address, waiting, stop }
     }
 
     pub fn ctx(&self) -> Ctx {
@@ -126,13 +134,13 @@ impl Drop for World {
     }
 }
 
-async fn listen(auth: &Auth) -> (SocketAddr, Stop) {
+async fn listen(auth: &Auth, waiting: Arc<Semaphore>) -> (SocketAddr, Stop) {
     let metrics = Arc::new(Metrics::new());
     let options =
         Options { random: Random::seeded(1), body_bytes: 65_536, request_time: Duration::from_secs(20) };
     let site = Site::new(options, metrics.clone())
         .with_auth(auth.clone())
-        .mount(Mount::new("test", routes()))
+        .mount(Mount::new("test", routes(waiting)))
         .mount(Auth::mount());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -24,6 +24,17 @@ impl Client {
         line.trim_end().to_owned()
     }
 
+    /// Reads on to a line that is waited for.
+    fn until(&mut self, is_it: impl Fn(&str) -> bool) {
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "the server hung up");
+            if is_it(&line) {
+                return;
+            }
+        }
+    }
+
     fn say(&mut self, text: &str) {
         self.reader.get_mut().write_all(text.as_bytes()).unwrap();
     }
@@ -55,7 +66,7 @@ fn serve(world: &World) -> (Server, String) {
     let server = world.serve(
         "[mail]\nhostname = 'mail.acme.example'\nlogin_domain = 'acme.example'\nplain_logins_from_loopback = true\n\
          [lmtp]\nlisten = '127.0.0.1:0'\n[pop3]\nlisten = '127.0.0.1:0 [::1]:0'\n[tls]\nself_made = true\n\
-         [submission]\nlisten = '127.0.0.1:0'\n",
+         [submission]\nlisten = '127.0.0.1:0'\n[imap]\nlisten = '127.0.0.1:0'\n",
     );
     (server, password)
 }
@@ -199,20 +210,23 @@ fn a09_a10_a_real_postfix_asks_the_live_database_and_hands_over_by_lmtp() {
         client.say("Subject: By Postfix\r\n\r\nText\r\n.\r\n");
         client.reply()
     };
+    let mut idle = Client::new(&server.address("imap"));
+    for (command, answer) in [
+        (format!("a LOGIN ada \"{password}\""), "a OK"),
+        ("a SELECT INBOX".to_owned(), "a OK"),
+        ("a IDLE".to_owned(), "+"),
+    ] {
+        idle.say(&format!("{command}\r\n"));
+        idle.until(|line| line.starts_with(answer));
+    }
     let said = smtp("ada@acme.example");
     assert!(said.starts_with("250 "), "{said} {}", postfix.log());
     assert!(smtp("nobody@acme.example").starts_with('5'), "{}", postfix.log());
-    let until = std::time::Instant::now() + Duration::from_secs(20);
-    loop {
-        let mut pop = Client::new(&server.address("pop3"));
-        pop.line();
-        pop.ask("USER ada");
-        if pop.ask(&format!("PASS {password}")).starts_with("+OK 1 ") {
-            break;
-        }
-        assert!(std::time::Instant::now() < until, "{}", postfix.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    idle.until(|line| line == "* 1 EXISTS");
+    let mut pop = Client::new(&server.address("pop3"));
+    pop.line();
+    pop.ask("USER ada");
+    assert!(pop.ask(&format!("PASS {password}")).starts_with("+OK 1 "), "{}", postfix.log());
     crate::check::alter(&world, "UPDATE entry SET state = 'closed' WHERE address = 'ada@acme.example'");
     let said = smtp("ada@acme.example");
     assert!(said.starts_with('5'), "{said}");

@@ -120,6 +120,18 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Waits until it logged a text.
+    pub fn logs(&self, text: &str) {
+        let mut command = Command::new("timeout");
+        command.args(["20", "tail", "-n", "+1", "-f"]).arg(&self.log).stdout(Stdio::piped());
+        let mut tail = command.spawn().unwrap();
+        let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+        let found = lines.any(|line| line.unwrap().contains(text));
+        let _ = tail.kill();
+        let _ = tail.wait();
+        assert!(found, "it never says `{text}`: {}", self.log());
+    }
+
     /// Status and body.
     pub fn get(&self, path: &str) -> (u16, String) {
         get(&self.address("http"), path)
