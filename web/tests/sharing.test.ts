@@ -10,8 +10,8 @@ afterAll(() => world.close())
 
 /** Opens the dialog that shares a folder, by the keyboard. */
 async function share(page: Page, name: string): Promise<void> {
-  // What others share stands below one's own.
-  await page.getByRole('button', { name: `Actions sur ${name}` }).first().focus()
+  // One's own folders; what others share stands in lists of its own.
+  await page.locator('nav > ul').getByRole('button', { name: `Actions sur ${name}` }).focus()
   await page.keyboard.press('Enter')
   await page.getByRole('menuitem', { name: 'Partager…' }).press('Enter')
   await page.getByRole('dialog', { name: new RegExp(name) }).waitFor()
