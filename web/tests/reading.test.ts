@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findings } from './axe.ts'
 import { letter, many, multipart } from './letters.ts'
 import { World } from './world.ts'
 
@@ -92,6 +93,26 @@ describe('reading', () => {
     expect(asked.filter((url) => !url.startsWith('blob:'))).toEqual([])
     expect(await page.title()).toContain('Beffroi')
     await context.close()
+  })
+
+  it('b06 an invitation is shown with its facts', async () => {
+    const person = world.person(3)
+    const calendar = [
+      'BEGIN:VCALENDAR', 'VERSION:2.0', 'METHOD:REQUEST', 'BEGIN:VEVENT', 'UID:conseil@others.example', 'DTSTAMP:20261122T100000Z',
+      'DTSTART;TZID=Europe/Paris:20261201T140000', 'DTEND;TZID=Europe/Paris:20261201T153000', 'RRULE:FREQ=MONTHLY;COUNT=5',
+      'SUMMARY:Conseil municipal', 'LOCATION:Salle du beffroi', 'ORGANIZER;CN=Anne Bellec:mailto:anne@others.example',
+      'ATTENDEE;CN=Paul Lengrand;PARTSTAT=ACCEPTED:mailto:paul@others.example', 'END:VEVENT', 'END:VCALENDAR', '',
+    ].join('\r\n')
+    const parts: [string[], string][] = [[['Content-Type: text/plain; charset=utf-8'], 'Vous êtes invité.'], [['Content-Type: text/calendar; method=REQUEST; charset=utf-8'], calendar]]
+    await world.deliver(person, [letter({ subject: 'Invitation', ...multipart('alternative', parts) })])
+    const page = await world.page(person)
+    await page.locator('[role=row]', { hasText: 'Invitation' }).click()
+    const event = page.getByRole('region', { name: 'Invitation' })
+    await event.getByRole('heading', { name: 'Conseil municipal' }).waitFor()
+    const facts = await event.innerText()
+    for (const fact of ['mardi 1 décembre 2026', 'tous les mois', 'Salle du beffroi', 'Anne Bellec', 'Paul Lengrand a accepté']) expect(facts).toContain(fact)
+    expect(await findings(page)).toEqual([])
+    await page.context().close()
   })
 
   it('b06 an attached message inside an attached message is read in place', async () => {

@@ -186,6 +186,8 @@ limits! {
     jmap_objects_set = 1_000, "Objects of one JMAP set (maxObjectsInSet).";
     jmap_event_streams = 64, "Streams of changes that one account has open at a time, each WebSocket among them.";
     jmap_socket_seconds = 60, "Seconds without a word from the client of a WebSocket after which it is asked whether it is there; after twice that it is closed.";
+    icalendar_bytes = 1_048_576, "Bytes of a calendar file that is read.";
+    icalendar_components = 1_000, "Components (events, alarms, time zones) of a calendar file that is read.";
     jmap_query_ids = 4_096, "Results of one page of a JMAP query.";
     jmap_filter_depth = 16, "Levels of operators in a JMAP filter.";
     jmap_filter_conditions = 500, "Conditions and operators of a JMAP filter.";

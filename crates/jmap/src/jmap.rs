@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::blobs::{self, Blob};
 use crate::engine::{self, Call, Engine, Request, RequestError, Table, Type};
 use crate::{
-    blob_type, directory, events, history, principal, push_subscription, quota, session, share_notification,
-    sieve, vacation,
+    blob_type, calendar, directory, events, history, principal, push_subscription, quota, session,
+    share_notification, sieve, vacation,
 };
 
 /// Who asks: the context of the login, its address, and where the client found this server.
@@ -42,6 +42,7 @@ fn types() -> Vec<Arc<dyn Type>> {
         push_subscription::types(),
         blob_type::types(),
         crate::mail::types(),
+        calendar::types(),
         quota::types(),
         sieve::types(),
         vacation::types(),

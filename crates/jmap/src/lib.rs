@@ -8,6 +8,7 @@
 
 mod blob_type;
 pub mod blobs;
+mod calendar;
 mod dates;
 mod directory;
 pub mod engine;

@@ -34,6 +34,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::CORE, shared: true, server: core, ..plain },
         Capability { name: capabilities::QUOTA, shared: true, ..plain },
         Capability { name: capabilities::VACATION, ..plain },
+        Capability { name: capabilities::CALENDARS_PARSE, shared: true, ..plain },
         Capability { name: capabilities::VAPID, of_accounts: false, ..plain },
         Capability { name: capabilities::WEBSOCKET, of_accounts: false, ..plain },
         Capability { name: capabilities::MDN, ..plain },

@@ -21,6 +21,9 @@ export const daysAgo = (date: Date, now = new Date()) => Math.round((midnight(no
 export const time = (date: Date) => formatted(date, { hour: '2-digit', minute: '2-digit' })
 export const full = (text: string) => formatted(new Date(text), { dateStyle: 'full', timeStyle: 'short' })
 
+/** A day in words: "Tuesday 1 December 2026". */
+export const day = (date: Date) => formatted(date, { dateStyle: 'full' })
+
 /** For a row of a list: the time today, the day of this week, then the date. */
 export function short(text: string): string {
   const date = new Date(text)

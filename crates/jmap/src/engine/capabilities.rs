@@ -38,6 +38,8 @@ pub const MAIL: &str = "urn:ietf:params:jmap:mail";
 pub const SUBMISSION: &str = "urn:ietf:params:jmap:submission";
 /// RFC 8621 section 8.
 pub const VACATION: &str = "urn:ietf:params:jmap:vacationresponse";
+/// draft-ietf-jmap-calendars: calendar files are read.
+pub const CALENDARS_PARSE: &str = "urn:ietf:params:jmap:calendars:parse";
 /// RFC 9404.
 pub const BLOB: &str = "urn:ietf:params:jmap:blob";
 /// RFC 9425.
