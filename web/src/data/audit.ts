@@ -1,6 +1,7 @@
 // Who did what: entries of the histories, asked of the server page by page, and their words.
 import { m } from '../paraglide/messages.js'
 import { nameOf as folderName } from '../mail/places.ts'
+import { field } from './csv.ts'
 import type { Id, Mailbox } from '../jmap/types.ts'
 import { engine, status } from './client.svelte.ts'
 import { mailboxes } from './objects.svelte.ts'
@@ -100,12 +101,6 @@ export async function all(filter: Record<string, unknown>): Promise<AuditEntry[]
     list.push(...page.list)
     if (page.list.length === 0 || list.length >= Math.min(page.total, MOST)) return list
   }
-}
-
-/** A value as a field of CSV; nothing of it is taken for a formula by a spreadsheet. */
-export function field(value: string): string {
-  const plain = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
-  return `"${plain.replaceAll('"', '""')}"`
 }
 
 export function csv(list: AuditEntry[]): string {

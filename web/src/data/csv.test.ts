@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { field } from './audit.ts'
+import { field } from './csv.ts'
 
 test('r07 fields of CSV are quoted, and nothing is a formula', () => {
   expect(field('a "b", c')).toBe('"a ""b"", c"')
