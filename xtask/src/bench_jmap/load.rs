@@ -143,7 +143,7 @@ pub fn round(
     let (answers, _) = jmap.run(&[("Mailbox/query", json!({ "filter": { "role": "inbox" } }))])?;
     let inbox =
         answers.first().and_then(|answer| answer.pointer("/ids/0")?.as_str()).context("an inbox")?.to_owned();
-    let one = ids(&mut jmap, &inbox, round, 1)?;
+    let one = ids(&mut jmap, &inbox, 0, 1)?;
     let mut add = |name, took_ms| series.add(server, name, took_ms);
 
     // What a client that has just been here asks again.
@@ -173,7 +173,12 @@ pub fn round(
         "sort": [{ "property": "receivedAt", "isAscending": false }],
         "limit": 50,
     });
-    add(SUBJECT, jmap.run(&[("Email/query", query)])?.1);
+    match jmap.run(&[("Email/query", query)]) {
+        Ok((_, took_ms)) => add(SUBJECT, took_ms),
+        // Cyrus searches texts only where an index was set up for it.
+        Err(error) if server == "beffroi" => return Err(error),
+        Err(_) => {}
+    }
     add(BY_SENDER, List { sort: "from", ..List::of(&inbox) }.run(&mut jmap)?);
 
     // Bounded by what every server takes in one request.

@@ -132,7 +132,7 @@ fn p12_mail_programs_find_the_doors_of_a_domain() {
     assert_eq!(nobody.0, 200, "nothing tells who exists");
     let (status, text) = get(&http, "/mail.mobileconfig?email=ada@acme.example");
     assert_eq!(status, 200);
-    assert!(text.contains("<string>EmailTypePOP</string>"), "{text}");
+    assert!(text.contains("<string>EmailTypeIMAP</string>"), "{text}");
     let mut stream = TcpStream::connect(&http).unwrap();
     let asked = "<Autodiscover><Request><EMailAddress>O&apos;Hara@acme.example</EMailAddress></Request></Autodiscover>";
     write!(

@@ -287,8 +287,8 @@ fn r05_what_cannot_be_restored_is_refused_before_anything_is_written() {
         )
         .await;
         refused(&|f, _| change(f, "\"format\": 1", "\"format\": 9"), Meaning::Conflict, "newer").await;
-        refused(&|f, _| change(f, "\"kernel\": 1", "\"kernel\": 7"), Meaning::Conflict, "newer").await;
-        refused(&|f, _| change(f, "\"kernel\": 1", "\"kernel\": 0"), Meaning::Conflict, "older").await;
+        refused(&|f, _| change(f, "\"note\": 1", "\"note\": 7"), Meaning::Conflict, "newer").await;
+        refused(&|f, _| change(f, "\"note\": 1", "\"note\": 0"), Meaning::Conflict, "older").await;
         refused(&|f, _| std::fs::remove_file(f.join("manifest.json")).unwrap(), Meaning::NotFound, "backup")
             .await;
         // Nothing was written: the target still takes a good one, and then no other.
