@@ -76,7 +76,10 @@ describe('writing', () => {
     await expect.poll(async () => (await four.emails('drafts')).map((email) => email['subject'])).toEqual(['À finir'])
     const again = await world.page(four, context)
     await again.getByRole('link', { name: /Brouillons/ }).click()
-    await again.locator('[role=row]', { hasText: 'À finir' }).click()
+    // While a draft takes the place of the one before it, both are there for a moment.
+    const rows = again.locator('[role=row]', { hasText: 'À finir' })
+    await expect.poll(() => rows.count(), { timeout: 10_000 }).toBe(1)
+    await rows.click()
     await again.frameLocator('.composer iframe').getByText('Un début').waitFor()
     await again.frameLocator('.composer iframe').locator('[role=textbox]').press('Control+a')
     await again.getByRole('button', { name: 'Gras' }).click()
