@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::{Access, Call, ids};
 use crate::jmap::{Client, Jmap};
+use crate::states;
 
 /// States by the name of the type.
 type States = BTreeMap<&'static str, String>;
@@ -55,7 +56,24 @@ pub struct StateChange {
     pub token: String,
 }
 
+/// How often states are read anew that a commit fell between; then what came of it is told with the next hint.
+const READ_AGAIN: u32 = 3;
+
+/// The states of one account, as they stand after one commit.
 async fn states_of(call: &Call, access: &Access) -> Result<States> {
+    let mut seq = states::newest(call, access).await?;
+    for _ in 1..READ_AGAIN {
+        let states = read_states(call, access).await;
+        let now = states::newest(call, access).await?;
+        if now == seq {
+            return Ok(states);
+        }
+        seq = now;
+    }
+    Ok(read_states(call, access).await)
+}
+
+async fn read_states(call: &Call, access: &Access) -> States {
     let mut states = States::new();
     for kind in call.engine().types() {
         let table = kind.table();
@@ -71,7 +89,7 @@ async fn states_of(call: &Call, access: &Access) -> Result<States> {
             }
         }
     }
-    Ok(states)
+    states
 }
 
 /// All states that a caller may ask, as they are now, in a text that changes can be told from.
