@@ -69,7 +69,7 @@ limits! {
     subscribed_names = 1_000, "Names of removed mailboxes that one person stays subscribed to.";
     annotations_per_mailbox = 100, "Annotations of one mailbox or account.";
     view_idle_seconds = 60, "Seconds after which what the server keeps in memory of a mailbox that nobody uses is dropped.";
-    digest_bytes = 33_554_432, "Bytes of subjects, addresses and ids of mailboxes that the server keeps in memory for searching, sorting and threading.";
+    digest_bytes = 134_217_728, "Bytes of subjects, addresses and ids of mailboxes that the server keeps in memory for searching, sorting and threading.";
     thread_table_bytes = 33_554_432, "Bytes of which message belongs to which conversation that the server keeps in memory, sixteen a message.";
     view_tombstones = 10_000, "Removed messages of a mailbox that are remembered in memory for clients that look again; beyond it the database is asked.";
     body_bytes = 53_687_091_200, "Bytes of one body (a file's content); bodies of messages have their own, smaller limit.";

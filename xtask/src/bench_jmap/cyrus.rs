@@ -55,7 +55,10 @@ impl Cyrus {
         std::fs::write(folder.join("imapd.conf"), this.settings())?;
         std::fs::write(folder.join("cyrus.conf"), this.services())?;
         shell(
-            "chown -R cyrus:mail . && ulimit -n 20000
+            "chown -R cyrus:mail .
+             runuser -u cyrus -- test -r $PWD/imapd.conf ||
+               { echo \"the user cyrus may not enter $PWD: name another folder by --scratch\" >&2; exit 1; }
+             ulimit -n 20000
              bin/master -C $PWD/imapd.conf -M $PWD/cyrus.conf -p $PWD/master.pid -d -l 4096 -L $PWD/master.log",
             folder,
         )?;

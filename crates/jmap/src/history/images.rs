@@ -4,12 +4,12 @@ use base::{CollectionId, Seq};
 use mail::images::{ImageReport, ImageRestore, Restoring, Selection};
 use serde_json::json;
 
-use super::ids;
 use crate::dates;
 use crate::engine::{
     Access, Argument, Arguments, Call, GetRequest, Hook, Map, Method, MethodError, Objects, Page, Property,
     Query, Shape, Sort, Table, Type, capabilities,
 };
+use crate::mail::{ids, keywords};
 
 /// The letter of images.
 const LETTER: char = 'H';
@@ -143,12 +143,11 @@ async fn emails(call: &Call, account: &Access, mut arguments: Arguments) -> Resu
     let limit = arguments.unsigned_opt("limit")?.unwrap_or(u64::MAX);
     let found = call.mail().image_emails(call.ctx(), account.account, (mark, mailbox), after, limit).await?;
     let object = |email: mail::images::ImageEmail| {
-        let keywords = ids::keywords(&email.keywords);
         json!({
             "id": ids::email(email.object),
             "uid": email.uid,
             "threadId": ids::thread(email.row.thread),
-            "keywords": keywords,
+            "keywords": keywords(&email.keywords),
             "receivedAt": dates::utc(email.row.received_at),
             "size": email.row.size,
             "subject": email.row.subject,

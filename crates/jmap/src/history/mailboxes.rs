@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::{EXPIRES_AT, Names, REMOVED_AT, REMOVED_BY, REMOVED_THROUGH, answer, ids};
+use super::{EXPIRES_AT, Names, REMOVED_AT, REMOVED_BY, REMOVED_THROUGH, answer};
 use crate::engine::{
     Access, Argument, Arguments, Call, GetRequest, Hook, Map, Method, MethodError, Objects, Page, Property,
     Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities,
 };
+use crate::mail::ids;
 
 const RESTORE: &[Argument] = &[
     Argument { name: "id", shape: Shape::Id, doc: "The mailbox." },

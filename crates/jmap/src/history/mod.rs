@@ -6,7 +6,6 @@
 //! - Rights are asked below: who may not remove anything in a mailbox sees nothing that was removed from it; images are
 //!   for who may read all of the account.
 
-mod ids;
 mod images;
 mod mailboxes;
 mod removed;

@@ -4,12 +4,13 @@ use base::CollectionId;
 use mail::removed::RemovedFilter;
 use serde_json::json;
 
-use super::{EXPIRES_AT, Names, REMOVED_AT, REMOVED_BY, REMOVED_THROUGH, answer, ids};
+use super::{EXPIRES_AT, Names, REMOVED_AT, REMOVED_BY, REMOVED_THROUGH, answer};
 use crate::dates;
 use crate::engine::{
     Access, Argument, Arguments, Call, Condition, Filter, GetRequest, Hook, Map, Method, MethodError,
     Objects, Page, Property, Query, SetDone, SetError, SetRequest, Shape, Sort, Table, Type, capabilities,
 };
+use crate::mail::{ids, keywords};
 
 const RESTORE: &[Argument] = &[
     Argument { name: "ids", shape: Shape::List(&Shape::Id), doc: "The messages." },
@@ -149,12 +150,11 @@ async fn get(
         out.add(&ids::email(email.object), |object| {
             let mailboxes: Map =
                 email.mailboxes.iter().map(|mailbox| (ids::mailbox(*mailbox), json!(true))).collect();
-            let keywords = ids::keywords(&email.keywords);
             object.put("threadId", &ids::thread(email.row.thread));
             object.put("mailboxIds", &mailboxes);
             object.put("mailboxPath", &email.path);
             object.put("wentWithMailbox", &email.with_mailbox);
-            object.put("keywords", &keywords);
+            object.put("keywords", &keywords(&email.keywords));
             object.put("receivedAt", &dates::utc(email.row.received_at));
             object.put("sentAt", &email.row.sent_at.map(dates::utc));
             object.put("size", &email.row.size);

@@ -4,7 +4,7 @@ mod blob;
 mod delivery;
 mod email;
 mod identity;
-mod ids;
+pub(crate) mod ids;
 mod mailbox;
 mod snippet;
 mod submission;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use base::Limits;
 use serde_json::{Value, json};
 
+pub(crate) use email::keywords;
 pub(crate) use ids::{mailbox as mailbox_id, read_email as read_email_id};
 pub(crate) use mailbox::NAMES as MAILBOX_RIGHTS;
 

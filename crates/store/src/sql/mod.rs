@@ -19,6 +19,7 @@ pub(crate) mod postgres;
 mod row;
 mod schema;
 mod sqlite;
+mod statistics;
 mod stats;
 mod tx;
 mod value;

@@ -15,6 +15,7 @@ use super::group::{Locks, ReadTask, Task, Typed, Work, Writer, run_reader};
 use super::migrate::{self, Part};
 use super::postgres::PgConn;
 use super::sqlite::{SqliteConn, Use};
+use super::statistics;
 use super::stats::{Stats, StatsSnapshot};
 use super::tx::{Conn, Read, Tx};
 use crate::notify::Notifier;
@@ -176,6 +177,9 @@ impl Store {
         let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).max(1);
         let mut first = Engine::open(&backend, Use::Writer)?;
         migrate::run(&mut Tx::new(first.conn()?, Arc::default()), &parts, clock.now_ms())?;
+        if let Conn::Sqlite(conn) = first.conn()? {
+            statistics::tell(conn)?;
+        }
         let (dialect, writers, readers) = match &backend {
             Backend::Sqlite { readers, .. } | Backend::Derived { readers, .. } => {
                 (Dialect::Sqlite, 1, (*readers).max(1))

@@ -17,6 +17,8 @@ use crate::engine::{
 };
 use crate::mail::ids;
 
+pub(crate) use get::keywords;
+
 /// The type Email.
 pub(crate) struct Emails;
 
