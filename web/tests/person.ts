@@ -20,7 +20,7 @@ export class Person {
 
   /** One call; an error of it is thrown. */
   async call(name: string, args: Args = {}): Promise<Args> {
-    const using = ['core', 'mail', 'submission', 'vacationresponse', 'sieve', 'quota', 'blob'].map((one) => `urn:ietf:params:jmap:${one}`)
+    const using = ['core', 'mail', 'submission', 'vacationresponse', 'sieve', 'quota', 'blob'].map((one) => `urn:ietf:params:jmap:${one}`).concat('https://beffroi.org/jmap/history')
     const body = JSON.stringify({ using, methodCalls: [[name, { accountId: await this.account(), ...args }, '0']] })
     const answer = (await this.#ask('/jmap/api', { method: 'POST', headers: { 'content-type': 'application/json' }, body })) as { methodResponses: [string, Args, string][] }
     const [said, found] = answer.methodResponses[0] ?? ['error', {}]

@@ -24,6 +24,11 @@ export const full = (text: string) => formatted(new Date(text), { dateStyle: 'fu
 /** A day in words: "Tuesday 1 December 2026". */
 export const day = (date: Date) => formatted(date, { dateStyle: 'full' })
 
+/** "Tue 3": the day of a week that is not long ago. */
+export const weekday = (date: Date) => formatted(date, { weekday: 'short', day: 'numeric' })
+/** "3 Dec", with the year when it is another one. */
+export const dayMonth = (date: Date) => formatted(date, { day: 'numeric', month: 'short', ...(date.getFullYear() === new Date().getFullYear() ? {} : { year: 'numeric' }) })
+
 /** For a row of a list: the time today, the day of this week, then the date. */
 export function short(text: string): string {
   const date = new Date(text)

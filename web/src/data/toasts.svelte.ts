@@ -4,17 +4,19 @@ export interface Toast {
   text: string
   isBad: boolean
   undo: (() => void) | null
+  /** Where it leads. */
+  link: { label: string; run: () => void } | null
 }
 
 const SHOWN_MS = 10_000
 let next = 1
 export const toasts: Toast[] = $state([])
 
-export function toast(text: string, undo: (() => void) | null = null, more: { isBad?: boolean; ms?: number } = {}): number {
+export function toast(text: string, undo: (() => void) | null = null, more: { isBad?: boolean; ms?: number; link?: Toast['link'] } = {}): number {
   const id = next++
-  toasts.push({ id, text, undo, isBad: more.isBad ?? false })
+  toasts.push({ id, text, undo, isBad: more.isBad ?? false, link: more.link ?? null })
   if (toasts.length > 3) toasts.shift()
-  setTimeout(() => dismiss(id), more.ms ?? (undo ? SHOWN_MS : 5_000))
+  setTimeout(() => dismiss(id), more.ms ?? (undo || more.link ? SHOWN_MS : 5_000))
   return id
 }
 

@@ -129,3 +129,5 @@ export const SUBMISSION = 'urn:ietf:params:jmap:submission'
 export const VACATION = 'urn:ietf:params:jmap:vacationresponse'
 export const SIEVE = 'urn:ietf:params:jmap:sieve'
 export const QUOTA = 'urn:ietf:params:jmap:quota'
+/** Ours: what was removed, and images of earlier moments. */
+export const HISTORY = 'https://beffroi.org/jmap/history'

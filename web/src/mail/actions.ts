@@ -4,6 +4,7 @@ import { toast } from '../data/toasts.svelte.ts'
 import type { Id, Patch } from '../jmap/types.ts'
 import { m } from '../paraglide/messages.js'
 import { escape } from '../engine/patch.ts'
+import { go } from '../data/router.svelte.ts'
 import { mail } from './mail.svelte.ts'
 import { nameOf } from './places.ts'
 
@@ -57,6 +58,9 @@ export async function moveTo(to: Id, ids?: Id[]): Promise<void> {
   if (mailbox) await place(ids ?? (await mail.targets()), to, (count) => m.done_moved({ count, name: nameOf(mailbox) }))
 }
 
+/** The way to what was removed, where it is kept for a while. */
+const recoverable = (account: Id) => (mail.hasHistory(account) ? { label: m.removed_recover(), run: () => go(mail.path(account, 'removed')) } : null)
+
 /** To the bin; from the bin and from drafts for good. */
 export async function remove(ids?: Id[]): Promise<void> {
   const targets = ids ?? (await mail.targets())
@@ -65,7 +69,7 @@ export async function remove(ids?: Id[]): Promise<void> {
   if (trash && mail.mailbox?.id !== trash.id) return place(targets, trash.id, (count) => m.done_deleted({ count }))
   step(targets)
   await engine.change({ account: mail.account, type: 'Email', destroy: targets })
-  toast(m.done_destroyed({ count: targets.length }))
+  toast(m.done_destroyed({ count: targets.length }), null, { link: recoverable(mail.account) })
 }
 
 export async function junk(): Promise<void> {
@@ -109,5 +113,5 @@ export async function empty(mailboxId: Id, account = mail.account): Promise<void
   for (let at = 0; at < ids.length; at += AT_ONCE) {
     await engine.change({ account, type: 'Email', destroy: ids.slice(at, at + AT_ONCE) })
   }
-  toast(m.done_destroyed({ count: ids.length }))
+  toast(m.done_destroyed({ count: ids.length }), null, { link: recoverable(account) })
 }

@@ -49,7 +49,6 @@ function back(): void {
 }
 
 export const mailCommands: Command[] = [
-  { id: 'compose', keys: ['c', 'n'], label: () => m.new_message(), group: writing, icon: 'plus', run: () => compose() },
   { id: 'reply', keys: ['r'], label: () => m.reply(), group: writing, icon: 'reply', when: hasTarget, run: () => void answer('reply', openNow()) },
   { id: 'reply-all', keys: ['a', 'Shift+r'], label: () => m.reply_all(), group: writing, icon: 'replyAll', when: hasTarget, run: () => void answer('replyAll', openNow()) },
   { id: 'forward', keys: ['f'], label: () => m.forward(), group: writing, icon: 'forward', when: hasTarget, run: () => void answer('forward', openNow()) },
@@ -66,8 +65,16 @@ export const mailCommands: Command[] = [
   { id: 'select', keys: ['x'], label: () => m.select(), group: acting, icon: 'check', when: hasTarget, run: select },
   { id: 'select-down', keys: ['Shift+j', 'Shift+ArrowDown'], label: () => m.select_down(), group: acting, icon: 'check', run: () => walk(1, true) },
   { id: 'select-all', keys: ['Ctrl+a'], label: () => m.select_all(), group: acting, icon: 'check', run: () => (mail.isAll = true) },
+]
+
+/** Those that need no list of messages. */
+export const travelCommands: Command[] = [
+  { id: 'compose', keys: ['c', 'n'], label: () => m.new_message(), group: writing, icon: 'plus', run: () => compose() },
   { id: 'go-inbox', keys: ['g i'], label: () => m.go_to({ name: m.role_inbox() }), group: moving, icon: 'inbox', run: () => toPlace('inbox') },
   { id: 'go-drafts', keys: ['g d'], label: () => m.go_to({ name: m.role_drafts() }), group: moving, icon: 'drafts', run: () => toPlace('drafts') },
   { id: 'go-sent', keys: ['g t'], label: () => m.go_to({ name: m.role_sent() }), group: moving, icon: 'sent', run: () => toPlace('sent') },
   { id: 'go-starred', keys: ['g f'], label: () => m.go_to({ name: m.starred() }), group: moving, icon: 'star', run: () => go('/mail/starred') },
+  { id: 'go-removed', keys: ['g r'], label: () => m.removed_open(), group: moving, icon: 'trash', when: () => mail.hasHistory(mail.own), run: () => go('/mail/removed') },
+  { id: 'go-rescue', keys: [], label: () => m.rescue_open(), group: moving, icon: 'shield', when: () => mail.hasRescue, run: () => go('/mail/rescue') },
+  { id: 'go-past', keys: ['g p'], label: () => m.past_open(), group: moving, icon: 'clock', when: () => mail.hasRescue, run: () => go('/mail/past') },
 ]

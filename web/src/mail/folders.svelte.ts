@@ -1,5 +1,6 @@
 // What one does with folders.
 import { engine } from '../data/client.svelte.ts'
+import { mailboxes } from '../data/objects.svelte.ts'
 import { toast } from '../data/toasts.svelte.ts'
 import { go } from '../data/router.svelte.ts'
 import type { Id, Mailbox } from '../jmap/types.ts'
@@ -43,8 +44,12 @@ export async function save(asked: Asked): Promise<void> {
 
 async function remove(mailbox: Mailbox, account: Id): Promise<void> {
   go('/mail')
-  await engine.change({ account, type: 'Mailbox', destroy: [mailbox.id] })
-  toast(m.done_folder_deleted({ name: nameOf(mailbox) }))
+  // Those in it go before it: one that has others in it is not removed.
+  const all = mailboxes(account)
+  const within = (top: Mailbox): Mailbox[] => all.filter((one) => one.parentId === top.id).flatMap((one) => [...within(one), one])
+  await engine.change({ account, type: 'Mailbox', destroy: [...within(mailbox), mailbox].map((one) => one.id) })
+  const link = mail.hasHistory(account) ? { label: m.removed_folders(), run: () => go(`${mail.path(account, 'removed')}?show=folders`) } : null
+  toast(m.done_folder_deleted({ name: nameOf(mailbox) }), null, { link })
 }
 
 export function menuOf(mailbox: Mailbox, account: Id): Item[] {
@@ -57,6 +62,11 @@ export function menuOf(mailbox: Mailbox, account: Id): Item[] {
     items.push({ label: m.rename_or_move(), icon: 'drafts', run: () => (naming.asked = asked) })
   }
   if ((mailbox.role === 'trash' || mailbox.role === 'junk') && rights.mayRemoveItems) items.push({ label: m.empty_folder(), icon: 'trash', danger: true, begins: true, disabled: !mailbox.totalEmails, run: () => void empty(mailbox.id, account) })
+  if (mail.hasHistory(account)) {
+    const folder = `?folder=${encodeURIComponent(mailbox.id)}`
+    if (rights.mayRemoveItems !== false) items.push({ label: mailbox.role === 'trash' ? m.removed_open() : m.removed_from_here(), icon: 'undo', begins: true, run: () => go(mail.path(account, 'removed') + (mailbox.role === 'trash' ? '' : folder)) })
+    if (account === mail.own && mail.hasRescue) items.push({ label: m.past_of_folder(), icon: 'clock', run: () => go(`/mail/past${folder}`) })
+  }
   if (rights.mayDelete && !mailbox.role) items.push({ label: m.delete_folder(), icon: 'trash', danger: true, begins: true, run: () => void remove(mailbox, account) })
   return items
 }

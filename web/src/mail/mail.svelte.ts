@@ -5,7 +5,7 @@ import { LiveList } from '../data/list.svelte.ts'
 import * as objects from '../data/objects.svelte.ts'
 import { preferences } from '../data/preferences.svelte.ts'
 import { go, route } from '../data/router.svelte.ts'
-import { MAIL, type Comparator, type Email, type Filter, type Id, type Mailbox, type Thread } from '../jmap/types.ts'
+import { HISTORY, MAIL, type Comparator, type Email, type Filter, type Id, type Mailbox, type Thread } from '../jmap/types.ts'
 import { m } from '../paraglide/messages.js'
 import { nameOf } from './places.ts'
 import { understood } from './search.ts'
@@ -54,11 +54,13 @@ class MailState {
       .map(([id, { name }]) => ({ id, name }))
       .sort((a, b) => a.name.localeCompare(b.name)),
   )
+  /** What was removed, what arrived lately, or how it was earlier, instead of what is there. */
+  readonly isPast = $derived(['removed', 'rescue', 'past'].includes(this.place))
   readonly query = $derived(route().query.get('q') ?? '')
   readonly inbox = $derived(this.role('inbox'))
   readonly mailbox = $derived(this.mailboxes.find((mailbox) => mailbox.id === this.place || (!this.place && mailbox.role === 'inbox')))
   readonly openId = $derived(route().area === 'mail' ? (route().parts[1] ?? null) : null)
-  readonly title = $derived(this.place === 'search' ? m.results() : this.place === 'starred' ? m.starred() : this.mailbox ? nameOf(this.mailbox) : '')
+  readonly title = $derived(this.place === 'search' ? m.results() : this.place === 'starred' ? m.starred() : this.place === 'removed' ? m.removed_title() : this.place === 'rescue' ? m.rescue_title() : this.place === 'past' ? m.past_title() : this.mailbox ? nameOf(this.mailbox) : '')
   readonly isConversations = $derived(preferences.conversations && this.mailbox?.role !== 'drafts' && this.place !== 'search')
 
   readonly baseFilter = $derived.by((): Filter | null => {
@@ -84,6 +86,16 @@ class MailState {
   /** A mailbox of the person, wherever it is now. */
   ownRole(name: string): Mailbox | undefined {
     return this.ownMailboxes.find((mailbox) => mailbox.role === name)
+  }
+
+  /** Whether what was removed from an account can be looked at. */
+  hasHistory(account: Id): boolean {
+    return HISTORY in (status.session?.accounts[account]?.accountCapabilities ?? {})
+  }
+
+  /** Whether the history of the person's account has accounts of its own: all that arrived lately, and images. */
+  get hasRescue(): boolean {
+    return typeof status.session?.accounts[this.own]?.accountCapabilities[HISTORY]?.['rescueAccountId'] === 'string'
   }
 
   /** The address of a mailbox. */
