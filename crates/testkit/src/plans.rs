@@ -34,7 +34,10 @@ fn inner_select(step: &str) -> Option<String> {
 
 /// Whether all rows of an account are read where a list says which ones.
 fn reads_account(sql: &str, step: &str) -> bool {
-    sql.contains("{in") && step.contains("SEARCH") && step.trim().ends_with("(account_id=?)")
+    sql.contains("account_id = $")
+        && sql.contains("{in")
+        && step.contains("SEARCH")
+        && step.trim().ends_with("(account_id=?)")
 }
 
 fn scans(dialect: Dialect, step: &str, inner: &[String]) -> bool {
