@@ -301,13 +301,13 @@ impl Kernel {
             .await
     }
 
-    /// Sets or lifts a legal hold: while it stands nothing of the account's history is pruned.
-    pub async fn hold(&self, account: AccountId, held: bool) -> Result<()> {
-        self.store()
-            .write([account.0], move |tx| {
-                tx.execute("UPDATE account SET held = $2 WHERE id = $1", params![account, held]).map(|_| ())
-            })
-            .await
+    /// Sets or lifts a legal hold: while it stands nothing of the account's history is pruned. The history says who did
+    /// it; who may is the caller's to know.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such account.
+    pub async fn hold(&self, ctx: &Ctx, account: AccountId, held: bool) -> Result<()> {
+        self.write(ctx, account, move |batch| batch.hold(held)).await
     }
 }
 

@@ -403,12 +403,14 @@ impl Batch<'_, '_> {
         Ok(changed)
     }
 
-    /// Brings removed items back into a collection, with new ids and their flags; the old and the new id.
+    /// Brings removed items back into a collection, with new ids and their flags but for the bits of `without`; the old
+    /// and the new id.
     pub fn undelete(
         &mut self,
         from: CollectionId,
         items: &[ItemId],
         to: CollectionId,
+        without: i64,
     ) -> Result<Vec<(ItemId, ItemId)>> {
         self.require(from, Right::Read)?;
         self.require(to, Right::Insert)?;
@@ -420,8 +422,15 @@ impl Batch<'_, '_> {
         let mut back = Vec::with_capacity(found.len());
         for item in found {
             let target = self.live(to)?;
-            let made =
-                self.insert(target, item.object, item.content, item.size, item.flags, item.state, None)?;
+            let made = self.insert(
+                target,
+                item.object,
+                item.content,
+                item.size,
+                item.flags & !without,
+                item.state,
+                None,
+            )?;
             back.push((ItemId(item.id), made.item));
         }
         Ok(back)

@@ -69,6 +69,17 @@ impl Batch<'_, '_> {
         Ok(purged.into_iter().map(ObjectId).collect())
     }
 
+    /// Sets or lifts a legal hold; where it is so already, nothing is done.
+    pub(crate) fn hold(&mut self, held: bool) -> Result<()> {
+        if self.account.held == held {
+            return Ok(());
+        }
+        self.tx.execute("UPDATE account SET held = $2 WHERE id = $1", params![self.account.id, held])?;
+        self.account.held = held;
+        self.words(if held { "legal hold set" } else { "legal hold lifted" });
+        Ok(())
+    }
+
     /// Refuses while nothing of the account may be forgotten.
     fn refuse_hold(&self) -> Result<()> {
         if self.account.held {

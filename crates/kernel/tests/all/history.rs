@@ -109,9 +109,17 @@ fn what_no_mark_window_or_hold_needs_is_forgotten() {
         let first = world.kernel.prune(&ctx, account, none).await.unwrap();
         assert_eq!((first.marks, first.pasts > 0, first.items), (1, true, 0), "the undelete window is open");
         world.engine.clock.advance_ms(31 * DAY_MS);
-        world.kernel.hold(account, true).await.unwrap();
+        world.kernel.hold(&ctx, account, true).await.unwrap();
         assert_eq!(world.kernel.prune(&ctx, account, none).await.unwrap(), kernel::Pruned::default());
-        world.kernel.hold(account, false).await.unwrap();
+        world.kernel.hold(&ctx, account, false).await.unwrap();
+        let said =
+            world.kernel.read(&ctx, move |view| view.history(account, Seq(i64::MAX), 2)).await.unwrap();
+        let said: Vec<&str> = said.iter().map(|commit| commit.changes.trim_end()).collect();
+        assert_eq!(
+            said,
+            ["# legal%20hold%20lifted", "# legal%20hold%20set"],
+            "who did it stands in the history"
+        );
         let second = world.kernel.prune(&ctx, account, none).await.unwrap();
         assert_eq!((second.items, second.contents), (25, 25));
         let left = count(&world, "SELECT count(*) FROM note").await;

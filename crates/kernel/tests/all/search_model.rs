@@ -164,7 +164,7 @@ impl Story<'_> {
                 if let Some((from, item)) = gone.get(at % gone.len().max(1)).copied() {
                     let to = other(from);
                     let back = self.world.kernel.write(&self.ctx, self.account, move |batch| {
-                        batch.undelete(from, &[item], to).map(|_| ())
+                        batch.undelete(from, &[item], to, 0).map(|_| ())
                     });
                     // It may be back already.
                     let _ = back.await;

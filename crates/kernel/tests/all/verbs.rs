@@ -53,7 +53,7 @@ fn items_are_made_flagged_moved_removed_and_brought_back() {
         assert_eq!(items(&world, account, inbox).await, [(3, 0), (5, 0)]);
         let back = world
             .kernel
-            .write(&ctx, account, move |batch| batch.undelete(inbox, &[ItemId(1), ItemId(2)], inbox))
+            .write(&ctx, account, move |batch| batch.undelete(inbox, &[ItemId(1), ItemId(2)], inbox, 0))
             .await
             .unwrap();
         assert_eq!(back, [(ItemId(1), ItemId(6))], "what was moved away is not in the bin");

@@ -5,6 +5,7 @@
 //! - What a restore replaces is removed like anything else, and can be brought back itself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use base::{AccountId, CollectionId, Ctx, ItemId, Result, Seq};
 use kernel::{Batch, ItemUpdate, NewCollection, NewItem, PastCollection, PastItem, View as KernelView};
@@ -181,12 +182,22 @@ fn make_tree(
     Ok(made)
 }
 
-/// Puts messages in as they were; those that lie there are left alone. How many came, and their bytes.
-fn put_back(batch: &mut Batch<'_, '_>, mailbox: CollectionId, past: &[PastItem]) -> Result<(u64, i64)> {
+/// Puts messages in as they were; those that lie there as often as they did (`often`, else once) are left alone. How many
+/// came, and their bytes.
+fn put_back(
+    batch: &mut Batch<'_, '_>,
+    mailbox: CollectionId,
+    past: &[PastItem],
+    often: &HashMap<i64, usize>,
+) -> Result<(u64, i64)> {
     let account = batch.account();
-    let objects: Vec<i64> = past.iter().map(|item| item.object.0).collect();
-    let there = crate::emails::places(batch.tx(), account, &objects, &[mailbox])?;
-    let there: HashSet<i64> = there.into_iter().map(|(object, _)| object).collect();
+    let mut objects: Vec<i64> = past.iter().map(|item| item.object.0).collect();
+    objects.sort_unstable();
+    objects.dedup();
+    let mut there: HashMap<i64, usize> = HashMap::new();
+    for (object, _) in crate::emails::places(batch.tx(), account, &objects, &[mailbox])? {
+        *there.entry(object).or_default() += 1;
+    }
     let contents: Vec<i64> = past.iter().map(|item| item.content).collect();
     let sql = "SELECT id FROM message WHERE account_id = $1 AND id {in $2}";
     let kept: HashSet<i64> =
@@ -195,9 +206,11 @@ fn put_back(batch: &mut Batch<'_, '_>, mailbox: CollectionId, past: &[PastItem])
     batch.set_quota(quota);
     let (mut count, mut bytes) = (0, 0);
     for item in past {
-        if there.contains(&item.object.0) || !kept.contains(&item.content) {
+        let times = there.entry(item.object.0).or_default();
+        if *times >= often.get(&item.object.0).copied().unwrap_or(1) || !kept.contains(&item.content) {
             continue;
         }
+        *times += 1;
         let new = NewItem {
             object: Some(item.object),
             content: Some(item.content),
@@ -306,7 +319,8 @@ impl Mail {
         items: Items,
     ) -> Result<(u64, i64)> {
         let (mut count, mut bytes) = (0, 0);
-        let Items { back, flags, remove } = items;
+        let Items { back, often, flags, remove } = items;
+        let often = Arc::new(often);
         for chunk in remove.chunks(chunk_items(ctx)) {
             let chunk = chunk.to_vec();
             let write =
@@ -326,10 +340,10 @@ impl Mail {
             write.await?;
         }
         for chunk in back.chunks(chunk_items(ctx)) {
-            let chunk = chunk.to_vec();
+            let (chunk, often) = (chunk.to_vec(), often.clone());
             let write = self
                 .kernel()
-                .write_into(ctx, account, mailbox, move |batch| put_back(batch, mailbox, &chunk));
+                .write_into(ctx, account, mailbox, move |batch| put_back(batch, mailbox, &chunk, &often));
             let (more, more_bytes) = write.await?;
             (count, bytes) = (count + more, bytes + more_bytes);
         }

@@ -13,6 +13,8 @@ use crate::NAME;
 pub(super) struct Items {
     /// To be put in.
     pub(super) back: Vec<PastItem>,
+    /// Objects that lay there more than once, as what was copied onto itself does, and how often.
+    pub(super) often: HashMap<i64, usize>,
     /// To get other flags: the item, its flags and small state.
     pub(super) flags: BTreeMap<(i64, Option<String>), Vec<ItemId>>,
     /// To be removed.
@@ -127,6 +129,7 @@ pub(super) fn plan(view: &mut KernelView<'_, '_>, account: AccountId, wanted: &I
             _ => present.iter().find(|info| info.id == was.id).cloned(),
         };
         let is_whole = !matches!(wanted.selection, Selection::Emails(_));
+        let often = often(&past);
         let items = match (&wanted.how, &now) {
             (Restoring::Missing, _) => {
                 let objects: Vec<i64> = past.iter().map(|item| item.object.0).collect();
@@ -138,11 +141,22 @@ pub(super) fn plan(view: &mut KernelView<'_, '_>, account: AccountId, wanted: &I
             // Where it is gone, what went with it is seen when it is back.
             _ => Items { back: past, ..Items::default() },
         };
+        let items = Items { often, ..items };
         if is_whole || !items.back.is_empty() || !items.flags.is_empty() {
             out.places.push(Place { was, now, items });
         }
     }
     Ok(out)
+}
+
+/// Objects that lie more than once among items, and how often.
+fn often(items: &[PastItem]) -> HashMap<i64, usize> {
+    let mut count: HashMap<i64, usize> = HashMap::with_capacity(items.len());
+    for item in items {
+        *count.entry(item.object.0).or_default() += 1;
+    }
+    count.retain(|_, times| *times > 1);
+    count
 }
 
 fn depth(all: &[CollectionInfo], info: &CollectionInfo) -> usize {

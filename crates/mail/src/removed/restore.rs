@@ -7,6 +7,7 @@ use base::{AccountId, CollectionId, Ctx, Error, ItemId, ObjectId, Result, Seq};
 use kernel::{Batch, Removed, RemovedCollection, View as KernelView};
 
 use super::{DAY_MS, window};
+use crate::flags::DELETED;
 use crate::messages::store::chunk_items;
 use crate::{Mail, NAME, Role, mailboxes};
 
@@ -98,7 +99,7 @@ fn bring_back(
     for ((from, target), items) in moves {
         let (from, target) = (CollectionId(from), CollectionId(target));
         let ids: Vec<ItemId> = items.iter().map(|(item, _)| *item).collect();
-        for (item, new) in batch.undelete(from, &ids, target)? {
+        for (item, new) in batch.undelete(from, &ids, target, DELETED)? {
             if let Some((_, object)) = items.iter().find(|(known, _)| *known == item) {
                 out.entry(*object).or_default().push((target, mailboxes::uid(new.0)?));
             }

@@ -220,3 +220,37 @@ fn a05_parts_of_an_image_come_back_beside_what_is_there() {
         world.sound().await;
     });
 }
+
+#[test]
+fn a05_what_lay_twice_in_a_mailbox_comes_back_twice() {
+    both(1, |world| async move {
+        let person = &world.people[0];
+        let (ctx, account) = (world.ctx_of(person, Door::Imap).await, person.account);
+        let (mail, inbox) = (&world.mail, world.mailbox(person, Role::Inbox).await.id);
+        for subject in ["One", "Two"] {
+            put(&world, &ctx, account, inbox, subject, &[]).await;
+        }
+        mail.copy(&ctx, (account, inbox), vec![1], (account, inbox)).await.unwrap();
+        let mark = mail.kernel().mark(&ctx, account).await.unwrap().unwrap();
+        let was = now(&world, &ctx, account).await;
+        assert_eq!(was["INBOX"].len(), 3);
+        // One of the two goes, then all.
+        for gone in [1, 3] {
+            let view = mail.view(&ctx, account, inbox).await.unwrap();
+            let uids = view.iter().map(|entry| entry.uid).take(gone).collect();
+            mail.expunge(&ctx, account, inbox, uids).await.unwrap();
+            let wanted = ImageRestore { mark, selection: Selection::All, how: Restoring::Replace };
+            let done = mail.restore_image(&ctx, account, wanted.clone()).await.unwrap();
+            assert_eq!(done.emails_back, gone as u64);
+            assert_eq!(now(&world, &ctx, account).await, was);
+            assert_eq!(mail.restore_image(&ctx, account, wanted).await.unwrap(), ImageReport::default());
+        }
+        let target = mail.create_mailbox(&ctx, account, CollectionId(0), "Restored", None).await.unwrap();
+        let copies = ImageRestore { mark, selection: Selection::All, how: Restoring::Into(target) };
+        for back in [3, 0] {
+            assert_eq!(mail.restore_image(&ctx, account, copies.clone()).await.unwrap().emails_back, back);
+        }
+        assert_eq!(now(&world, &ctx, account).await["Restored/INBOX"], was["INBOX"]);
+        world.sound().await;
+    });
+}

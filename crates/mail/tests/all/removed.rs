@@ -161,7 +161,7 @@ fn b13_the_class_of_service_says_for_how_long_and_a_legal_hold_stops_forgetting(
         world.mail.expunge(&ctx, account, inbox, vec![uid]).await.unwrap();
         world.engine.clock.advance_ms(4 * DAY_MS);
         assert_eq!(subjects(&world, &ctx, account, RemovedFilter::default()).await, ["Gone"]);
-        world.mail.kernel().hold(account, true).await.unwrap();
+        world.mail.kernel().hold(&world.ctx(), account, true).await.unwrap();
         world.engine.clock.advance_ms(100 * DAY_MS);
         let none = Keep { hourly: 0, daily: 0, monthly: 0, undelete_days: 5, sync_days: 5 };
         world.mail.kernel().prune(&ctx, account, none).await.unwrap();
@@ -169,7 +169,7 @@ fn b13_the_class_of_service_says_for_how_long_and_a_legal_hold_stops_forgetting(
         assert_eq!((held.len(), held[0].removal.until), (1, None), "a legal hold stops all forgetting");
         let refused = world.mail.purge_emails(&world.ctx(), account, vec![held[0].object]).await.unwrap_err();
         assert_eq!(refused.meaning(), Meaning::Conflict);
-        world.mail.kernel().hold(account, false).await.unwrap();
+        world.mail.kernel().hold(&world.ctx(), account, false).await.unwrap();
         assert!(subjects(&world, &ctx, account, RemovedFilter::default()).await.is_empty(), "day 6 is over");
         let back = world.mail.restore_emails(&ctx, account, vec![held[0].object], None).await.unwrap();
         assert!(back.is_empty());

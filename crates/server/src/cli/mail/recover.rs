@@ -153,7 +153,7 @@ async fn at(desk: &Desk<'_>, mail: &Mail, command: Command) -> Result<(), Failur
         Command::Purge { address, ids } => purge(desk, mail, &address, &ids).await,
         Command::Hold { address, lift } => {
             let account = desk.owner(&address).await?;
-            mail.kernel().hold(account, !lift).await?;
+            mail.kernel().hold(&desk.ctx, account, !lift).await?;
             let sentence = if lift {
                 format!("{address} is under no legal hold any more.")
             } else {
