@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{AccountId, Clock, Limits, OrganisationId, Random, SessionId};
+use crate::{AccountId, Clock, Limits, OrganisationId, Random, Seq, SessionId};
 
 /// The door a request came through, as it stands in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,6 +95,8 @@ pub enum Tree {
     Rescue,
     /// The account at each of its marks.
     Images,
+    /// The account at one of its marks.
+    Image(Seq),
 }
 
 /// Who acts. `subjects` are the accounts whose grants the actor holds: itself and every group it is in.

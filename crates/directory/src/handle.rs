@@ -53,6 +53,11 @@ impl Directory {
         Self { trees: names.into(), ..self }
     }
 
+    /// What domains in login names begin with for what the history shows.
+    pub fn tree_names(&self) -> &TreeNames {
+        &self.trees
+    }
+
     /// The same try with a whole address as its name.
     fn completed(&self, credentials: Credentials) -> Credentials {
         if self.login_domain.is_empty() || credentials.name.contains('@') {

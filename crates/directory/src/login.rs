@@ -142,6 +142,19 @@ impl Default for TreeNames {
 }
 
 impl TreeNames {
+    /// The login name at which the holder of an address sees a tree.
+    pub fn address(&self, tree: Tree, address: &str) -> String {
+        let word = match tree {
+            Tree::Present => "",
+            Tree::Rescue => &self.rescue,
+            Tree::Images | Tree::Image(_) => &self.images,
+        };
+        match address.rsplit_once('@') {
+            Some((local, domain)) if !word.is_empty() => format!("{local}@{word}.{domain}"),
+            _ => address.to_owned(),
+        }
+    }
+
     /// The stored address of a login name, and what is wanted to be seen of it. A domain of ours is what it is, whatever
     /// it begins with.
     fn find(&self, tx: &mut Read<'_>, credentials: &Credentials) -> Result<(String, Tree)> {
@@ -150,7 +163,7 @@ impl TreeNames {
             return Ok((address, Tree::Present));
         }
         let Some((local, domain)) = name.rsplit_once('@') else { return Ok((String::new(), Tree::Present)) };
-        if !matches!(credentials.door, Door::Imap | Door::Pop3) {
+        if !matches!(credentials.door, Door::Imap | Door::Pop3 | Door::Jmap) {
             return Ok((String::new(), Tree::Present));
         }
         for (word, tree) in [(&self.rescue, Tree::Rescue), (&self.images, Tree::Images)] {
@@ -292,7 +305,9 @@ pub(crate) async fn admit(
     let by_app_password = known.app_password.filter(|_| proof == Proof::Shown);
     let plain = by_app_password.is_none();
     let shown = plain && proof == Proof::Shown;
-    if plain && !can_ask(credentials.door) && (known.second_factor || known.must_change) {
+    // Who wants to see what the history shows is a program.
+    let is_asked = can_ask(credentials.door) && known.tree == Tree::Present;
+    if plain && !is_asked && (known.second_factor || known.must_change) {
         let rule = if known.second_factor {
             "needs an app password here, since the account has a second factor; make one on the web"
         } else {

@@ -199,7 +199,7 @@ async fn upload(call: &Call, account: &Access, mut arguments: Arguments) -> Resu
 async fn copy(call: &Call, account: &Access, mut arguments: Arguments) -> Result<Map, MethodError> {
     let from = arguments.string("fromAccountId")?;
     let from = call.access(&from).await.map_err(|_| MethodError::FromAccountNotFound)?;
-    if from.account == account.account {
+    if (from.account, from.tree) == (account.account, account.tree) {
         return Err(MethodError::invalid_arguments("fromAccountId", "is the same account"));
     }
     let ids = arguments.strings("blobIds")?;

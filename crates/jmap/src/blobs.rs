@@ -152,21 +152,20 @@ async fn part(
     object: ObjectId,
     path: &[u32],
 ) -> Result<Option<Blob>> {
-    let places = mail.kernel().read(ctx, move |view| view.places(account, object)).await?;
-    let Some((mailbox, item)) = places.into_iter().next() else { return Ok(None) };
+    let Some((mailbox, content)) = mail.place_of(ctx, account, object).await? else { return Ok(None) };
     if path.is_empty() {
-        let bytes = mail.body(ctx, account, mailbox, item.content, None).await?;
+        let bytes = mail.body(ctx, account, mailbox, content, None).await?;
         return Ok(Some(here(bytes, "message/rfc822".to_owned())));
     }
     let columns = Columns { structure: true, ..Columns::default() };
-    let rows = mail.rows(ctx, account, mailbox, vec![item.content], columns).await?;
+    let rows = mail.rows(ctx, account, mailbox, vec![content], columns).await?;
     let Some(structure) = rows.first().and_then(|row| Structure::parse(&row.structure)) else {
         return Ok(None);
     };
     let (Some(part), Some(range)) = (structure.part(path), structure.section_range(path, Of::Whole)) else {
         return Ok(None);
     };
-    let bytes = mail.body(ctx, account, mailbox, item.content, Some(range)).await?;
+    let bytes = mail.body(ctx, account, mailbox, content, Some(range)).await?;
     let kind = format!("{}/{}", part.kind, part.subtype).to_lowercase();
     let decoded = match summary::decode(&bytes, &part.encoding) {
         std::borrow::Cow::Borrowed(_) => bytes,

@@ -95,17 +95,15 @@ async fn read_states(call: &Call, access: &Access) -> States {
 /// All states that a caller may ask, as they are now, in a text that changes can be told from.
 pub(crate) async fn token_now(call: &Call) -> Result<String> {
     let mut all = Known::new();
-    let shared = call.shared_accounts().await?;
-    for access in std::iter::once(&call.own()).chain(shared) {
-        all.insert(access.account, Arc::new(states_of(call, access).await?));
+    for access in call.followed().await? {
+        all.insert(access.account, Arc::new(states_of(call, &access).await?));
     }
     Ok(token_of(&all))
 }
 
 /// The own account and those that are shared with it.
 async fn accounts_of(call: &Call) -> Result<Vec<AccountId>> {
-    let shared = call.shared_accounts().await?.iter().map(|access| access.account);
-    Ok(std::iter::once(call.own().account).chain(shared).collect())
+    Ok(call.followed().await?.into_iter().map(|access| access.account).collect())
 }
 
 fn token_of(known: &Known) -> String {
@@ -182,9 +180,8 @@ impl Jmap {
         let call = self.call(client);
         let (mut changed, mut now) = (serde_json::Map::new(), Known::new());
         let known = read_token(self, token).unwrap_or_default();
-        let shared = call.shared_accounts().await?;
-        for access in std::iter::once(&call.own()).chain(shared) {
-            let states = Arc::new(states_of(&call, access).await?);
+        for access in call.followed().await? {
+            let states = Arc::new(states_of(&call, &access).await?);
             let new = differing(types.as_deref(), known.get(&access.account), &states);
             if !new.is_empty() {
                 changed.insert(access.id(), Value::Object(new));

@@ -8,7 +8,7 @@ use mail::{Mail, Put};
 use serde_json::{Value, json};
 
 use crate::blobs::{self, Blob};
-use crate::engine::{self, Call, Engine, Request, RequestError, Table, Type};
+use crate::engine::{self, Access, Call, Engine, Request, RequestError, Table, Type};
 use crate::{
     blob_type, calendar, directory, events, history, principal, push_subscription, quota, session,
     share_notification, sieve, vacation,
@@ -177,7 +177,7 @@ impl Jmap {
     ///
     /// # Errors
     /// `NotFound` for one in which it may see nothing, `Forbidden` for an upload into one that it may only read.
-    pub async fn account(&self, client: &Client, id: &str, upload: bool) -> Result<AccountId> {
+    pub async fn account(&self, client: &Client, id: &str, upload: bool) -> Result<Access> {
         let access = self.call(client).access(id).await.map_err(|error| match error {
             engine::MethodError::AccountNotFound => Error::not_found("account"),
             _ => Error::unavailable("account", "cannot be looked at now; try again"),
@@ -185,7 +185,7 @@ impl Jmap {
         if upload && access.read_only {
             return Err(Error::forbidden("account", "may only be read"));
         }
-        Ok(access.account)
+        Ok(access)
     }
 
     /// Keeps what a client uploaded; the answer of RFC 8620 section 6.1.
@@ -212,8 +212,8 @@ impl Jmap {
     ///
     /// # Errors
     /// `NotFound` when there is none that the client may read.
-    pub async fn blob(&self, client: &Client, account: AccountId, id: &str) -> Result<Blob> {
-        let found = blobs::find(self.mail(), &client.ctx, account, id).await?;
+    pub async fn blob(&self, client: &Client, account: &Access, id: &str) -> Result<Blob> {
+        let found = blobs::find(self.mail(), &account.ctx(&client.ctx), account.account, id).await?;
         found.ok_or_else(|| Error::not_found("blob"))
     }
 

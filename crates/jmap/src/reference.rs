@@ -114,6 +114,23 @@ downloads come from `/jmap/download/{accountId}/{blobId}/{name}?accept={type}`, 
 `/jmap/eventsource/?types={types}&closeafter={closeafter}&ping={ping}`. Who asks is told as in [login.md](login.md).
 
 Names of creations (`#name`) may stand wherever the type is Id. A patch may reach into objects, never into lists.
+
+## Accounts that show what was
+
+Beside the accounts of the session, a person may name accounts that show its own mail otherwise than it is:
+
+| account | what it shows |
+|---|---|
+| `rescueAccountId` in the own account's capability `https://beffroi.org/jmap/history` | one inbox with all mail that arrived in the last days (15 by default), whatever a person, a filter or a program did with it |
+| `accountId` of an Image | mailboxes and emails as they were then, under the ids that they had |
+
+Mailbox, Thread, Email, SearchSnippet and Blob are asked for there as anywhere, downloads too. Every method that would change
+something answers `accountReadOnly`; types of other capabilities answer `accountNotSupportedByMethod`. `Email/copy` from there into the own account
+brings a message back. Their `changes` only tell that nothing changed, else `cannotCalculateChanges`; nothing of them is pushed.
+Mail that arrived within the last half minute may not be in the first one yet.
+
+Who logs in with Basic at the address of one of these (`user@secours.example.org`, `user@sauvegarde.example.org`;
+[../history.md](../history.md)) has a session with nothing but these: the one account, or one for each image, the newest first.
 ";
 
 /// `docs/api/jmap.md`.

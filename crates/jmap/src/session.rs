@@ -1,12 +1,12 @@
 //! The session (RFC 8620 section 2): what this server can do, which accounts there are, and where to go.
 
-use base::{Limits, Result};
+use base::{Limits, Result, Tree};
 use serde_json::{Map, Value, json};
 
 use crate::engine::capabilities::{self, nothing, nothing_of_account};
 use crate::engine::{Access, Call, Capability, Collation};
 use crate::jmap::Client;
-use crate::{blob_type, principal, sieve};
+use crate::{blob_type, history, principal, sieve};
 
 fn core(limits: &Limits) -> Value {
     json!({
@@ -39,7 +39,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         Capability { name: capabilities::WEBSOCKET, of_accounts: false, ..plain },
         Capability { name: capabilities::MDN, ..plain },
         Capability { name: capabilities::DIRECTORY, ..plain },
-        Capability { name: capabilities::HISTORY, shared: true, ..plain },
+        Capability { name: capabilities::HISTORY, shared: true, account: history::of_account, ..plain },
         Capability { name: capabilities::PRINCIPALS, account: principal::of_account, ..plain },
         Capability { name: capabilities::BLOB, shared: true, account: blob_type::of_account, ..plain },
         Capability {
@@ -53,12 +53,19 @@ pub(crate) fn capabilities() -> Vec<Capability> {
 
 /// An account as a session shows it.
 pub(crate) fn account(call: &Call, access: &Access) -> Value {
-    let has = |capability: &&Capability| capability.of_accounts && (access.own || capability.shared);
+    let is_past = access.tree != Tree::Present;
+    let has = |capability: &&Capability| {
+        capability.of_accounts
+            && (access.own || capability.shared)
+            && (!is_past || capabilities::OF_HISTORY.contains(&capability.name))
+    };
     let mut own: Map<String, Value> = (call.engine().capabilities().iter().filter(has))
         .map(|capability| (capability.name.to_owned(), (capability.account)(call.limits(), access)))
         .collect();
     // It stands with accounts only (RFC 9670 section 1.4.2).
-    own.insert(capabilities::PRINCIPALS_OWNER.to_owned(), principal::of_owner(call, access));
+    if !is_past {
+        own.insert(capabilities::PRINCIPALS_OWNER.to_owned(), principal::of_owner(call, access));
+    }
     json!({
         "name": access.name,
         "isPersonal": access.own,
@@ -68,12 +75,8 @@ pub(crate) fn account(call: &Call, access: &Access) -> Value {
 }
 
 async fn accounts(call: &Call) -> Result<Map<String, Value>> {
-    let mut all = Map::new();
-    all.insert(call.own().id(), account(call, &call.own()));
-    for access in call.shared_accounts().await? {
-        all.insert(access.id(), account(call, access));
-    }
-    Ok(all)
+    let all = call.accounts().await?;
+    Ok(all.iter().map(|access| (access.id(), account(call, access))).collect())
 }
 
 /// The session without its state.
@@ -93,17 +96,23 @@ async fn without_state(call: &Call, client: &Client) -> Result<Map<String, Value
             (capability.name.to_owned(), value)
         })
         .collect();
-    let own = call.own().id();
+    // Of images the newest.
+    let own = call.accounts().await?.into_iter().next();
     let primary: Map<String, Value> = (engine.capabilities().iter())
         .filter(|capability| capability.of_accounts)
-        .map(|capability| (capability.name.to_owned(), json!(own)))
+        .filter_map(|capability| {
+            let own = own.as_ref()?;
+            let is_past = own.tree != Tree::Present;
+            let has = !is_past || capabilities::OF_HISTORY.contains(&capability.name);
+            has.then(|| (capability.name.to_owned(), json!(own.id())))
+        })
         .collect();
     let origin = &client.origin;
     let members = [
         ("capabilities", Value::Object(server)),
         ("accounts", Value::Object(accounts(call).await?)),
         ("primaryAccounts", Value::Object(primary)),
-        ("username", json!(client.address)),
+        ("username", json!(call.own().name)),
         ("apiUrl", json!(format!("{origin}/jmap/api"))),
         (
             "downloadUrl",

@@ -244,7 +244,7 @@ impl Connection {
     }
 
     async fn with_maildrop(&mut self, command: Command) -> Result<(), Fault> {
-        let State::Transaction(_, maildrop) = &mut self.state else { return Ok(()) };
+        let State::Transaction(session, maildrop) = &mut self.state else { return Ok(()) };
         let unknown = "-ERR There is no such message";
         let line = match command {
             Command::Stat => {
@@ -269,6 +269,9 @@ impl Connection {
                 Some(message) => return self.send(message, Some(Top::new(lines))).await,
                 None => unknown.to_owned(),
             },
+            Command::Dele(_) if session.ctx.is_past() => {
+                "-ERR This is shown as it was: nothing can be removed".to_owned()
+            }
             Command::Dele(number) => match maildrop.get(number) {
                 Some(_) => {
                     maildrop.delete(number);

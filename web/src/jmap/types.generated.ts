@@ -1142,6 +1142,8 @@ export interface Image {
   readonly id: Id;
   /** The moment. */
   readonly at: UTCDate;
+  /** The account that shows it: mailboxes, emails and blobs are asked for there as anywhere, under the ids that they had; nothing can be changed. null: an image of somebody else's. */
+  readonly accountId: Id | null;
 }
 
 export type ImageSort = 'at';

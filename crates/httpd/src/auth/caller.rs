@@ -155,6 +155,21 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Response> {
+        let caller = Self::in_any_tree(parts).await?;
+        if caller.ctx.is_past() {
+            let rule = "at this address shows what was; log in at your own address for this";
+            return Err(refusal(&parts.headers, Error::forbidden("login", rule)));
+        }
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    /// Who a request is from, also when it is from someone who looks at what the history shows.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) async fn in_any_tree(parts: &mut Parts) -> std::result::Result<Self, Response> {
         let refused = |error| refusal(&parts.headers, error);
         let auth = parts.extensions.get::<Auth>().cloned();
         let auth = auth.ok_or_else(|| refused(Error::corrupt("server", "has no login at this address")))?;
@@ -238,9 +253,9 @@ async fn basic(auth: Auth, parts: &Parts, name: &str, password: Secret) -> Resul
     let logged_in = auth.authenticator().check(&caller, name, password).await?;
     let address = logged_in.address.clone();
     let way = if logged_in.by_app_password() { Way::AppPassword } else { Way::Password };
-    let actor = logged_in.actor.clone();
+    let (actor, tree) = (logged_in.actor.clone(), logged_in.tree);
     let session = auth.programs().session(auth.authenticator(), &caller, logged_in);
-    let ctx = auth.ctx().with_actor(actor, Door::Jmap, session.ctx.session);
+    let ctx = Ctx { tree, ..auth.ctx().with_actor(actor, Door::Jmap, session.ctx.session) };
     let program = Some(session);
     Ok(Caller {
         ctx,

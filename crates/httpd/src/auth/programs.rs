@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base::AccountId;
+use base::{AccountId, Tree};
 use directory::login::LoggedIn;
 use directory::throttle::Network;
 use wire::Interrupt;
@@ -13,7 +13,7 @@ use wire::auth::{self, Authenticator, Session};
 /// A program that was silent for so long has ended its session.
 const IDLE_MS: i64 = 15 * 60_000;
 
-type Key = (AccountId, Option<i64>, Network);
+type Key = (AccountId, Option<i64>, Network, Tree);
 
 struct Open {
     session: Arc<Session>,
@@ -39,7 +39,8 @@ impl Programs {
         caller: &auth::Caller,
         logged_in: LoggedIn,
     ) -> Arc<Session> {
-        let key = (logged_in.actor.account, logged_in.app_password, Network::of(caller.address));
+        let network = Network::of(caller.address);
+        let key = (logged_in.actor.account, logged_in.app_password, network, logged_in.tree);
         let now = authenticator.ctx().now_ms();
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = sessions.open.get_mut(&key)

@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, RawQuery};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base::{AccountId, Ctx, Door, Error, Meaning, Result, Secret, SessionId};
+use base::{AccountId, Ctx, Door, Error, Meaning, Result, Secret, SessionId, Tree};
 use directory::credentials::{self, codes};
 use directory::login::{Answer, Credentials, LoggedIn};
 use directory::providers::{self, Origin};
@@ -166,6 +166,10 @@ impl Visitor {
             Answer::LoggedIn(logged_in) if logged_in.by_app_password() => {
                 Err(Error::forbidden("login", "needs the account's own password here"))
             }
+            Answer::LoggedIn(logged_in) if logged_in.tree != Tree::Present => Err(Error::forbidden(
+                "login",
+                "at this address is for mail programs; log in at your own address and look there",
+            )),
             Answer::LoggedIn(logged_in) => self.proven(logged_in, sent.wish).await,
             Answer::NeedsCode(account) => self.second_factor(account, sent.wish).await,
         }

@@ -17,8 +17,8 @@ pub(crate) struct Who {
 impl<S: Sync> FromRequestParts<S> for Who {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let caller = Caller::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let caller = Caller::in_any_tree(parts).await?;
         let client =
             Client { ctx: caller.ctx().clone(), address: caller.address().to_owned(), origin: origin(parts) };
         Ok(Self { client, caller })

@@ -35,7 +35,7 @@ pub(crate) async fn download(
 ) -> Response {
     let found = async {
         let account = jmap.account(&who.client, &account, false).await?;
-        jmap.blob(&who.client, account, &id).await
+        jmap.blob(&who.client, &account, &id).await
     };
     let blob = match found.await {
         Ok(blob) => blob,

@@ -35,7 +35,7 @@ pub(crate) async fn upload(
 async fn keep(who: &Who, jmap: &Jmap, account: &str, kind: &str, body: Body) -> base::Result<Response> {
     let account = jmap.account(&who.client, account, true).await?;
     let put = put(who, jmap, body).await?;
-    let answer = jmap.uploaded(&who.client, account, &put, kind).await?;
+    let answer = jmap.uploaded(&who.client, account.account, &put, kind).await?;
     Ok(json(StatusCode::CREATED, "application/json", answer.to_string()))
 }
 

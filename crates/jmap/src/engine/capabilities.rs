@@ -60,3 +60,5 @@ pub const VAPID: &str = "urn:ietf:params:jmap:webpush-vapid";
 pub const HISTORY: &str = "https://beffroi.org/jmap/history";
 /// Ours: organisations, domains, people, groups, aliases, classes of service.
 pub const DIRECTORY: &str = "https://beffroi.org/jmap/directory";
+/// What can be asked of an account as the history shows it.
+pub const OF_HISTORY: [&str; 2] = [MAIL, BLOB];

@@ -76,7 +76,7 @@ pub(crate) async fn copy(
     mut arguments: Arguments,
 ) -> Result<(Map, Vec<(String, Map)>), MethodError> {
     let from = from_account(kind, call, &mut arguments).await?;
-    if from.account == to.account {
+    if (from.account, from.tree) == (to.account, to.tree) {
         return Err(MethodError::invalid_arguments("fromAccountId", "is the same account"));
     }
     let if_from_in_state = arguments.string_opt("ifFromInState")?;
@@ -88,7 +88,7 @@ pub(crate) async fn copy(
     arguments.check(method.arguments)?;
     let (request, refused) = read(kind, call, given)?;
     if let Some(wanted) = &if_from_in_state
-        && kind.state(call, &from).await? != *wanted
+        && kind.state(&call.at(&from), &from).await? != *wanted
     {
         return Err(MethodError::StateMismatch);
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use base::Tree;
 use tokio::sync::Notify;
 
 use super::get::write;
@@ -239,6 +240,10 @@ impl Engine {
         if account.read_only && (method.writes || (!method.is_custom && matches!(verb, "set" | "copy"))) {
             return Err(MethodError::AccountReadOnly);
         }
+        if account.tree != Tree::Present && !capabilities::OF_HISTORY.contains(&table.capability) {
+            return Err(MethodError::AccountNotSupportedByMethod);
+        }
+        let call = &call.at(&account);
         answers.begin(name, id)?;
         let mut then = Vec::new();
         let body = match if method.is_custom { "" } else { verb } {

@@ -1,6 +1,6 @@
 //! Images: the account as it was at an earlier moment, one an hour in which something changed.
 
-use base::{CollectionId, Seq};
+use base::{CollectionId, Seq, Tree};
 use mail::images::{ImageReport, ImageRestore, Restoring, Selection};
 use serde_json::json;
 
@@ -65,6 +65,14 @@ static TABLE: Table = Table {
     properties: &[
         Property::new("id", Shape::Id, "Its id.").server_set().immutable(),
         Property::new("at", Shape::UtcDate, "The moment.").server_set().immutable(),
+        Property::new(
+            "accountId",
+            Shape::Nullable(&Shape::Id),
+            "The account that shows it: mailboxes, emails and blobs are asked for there as anywhere, under the ids that they had; \
+             nothing can be changed. null: an image of somebody else's.",
+        )
+        .server_set()
+        .immutable(),
     ],
     sorts: &[Sort { name: "at", doc: "The moment: the newest first, always.", arguments: &[] }],
     methods: &[
@@ -246,6 +254,9 @@ impl Type for Images {
             for image in found {
                 out.add(&id(&image), |object| {
                     object.put("at", &dates::utc(image.at));
+                    let tree = Tree::Image(image.mark);
+                    let shown = account.own.then(|| crate::engine::ids::tree(account.account, tree));
+                    object.put("accountId", &shown);
                     Ok(())
                 })?;
             }

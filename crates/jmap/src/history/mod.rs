@@ -13,17 +13,23 @@ mod removed;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use base::AccountId;
+use base::{AccountId, Limits, Tree};
 use directory::entries;
 use mail::removed::Removal;
 use serde_json::{Value, json};
 
 use crate::dates;
-use crate::engine::{Call, Map, MethodError, Object, Property, Shape, Type};
+use crate::engine::{Access, Call, Map, MethodError, Object, Property, Shape, Type};
 
 /// The types of the history.
 pub(crate) fn types() -> Vec<Arc<dyn Type>> {
     vec![Arc::new(removed::RemovedEmails), Arc::new(mailboxes::RemovedMailboxes), Arc::new(images::Images)]
+}
+
+/// What the session says of it: the account that shows all mail that arrived lately.
+pub(crate) fn of_account(_: &Limits, access: &Access) -> Value {
+    let rescue = access.own.then(|| crate::engine::ids::tree(access.account, Tree::Rescue));
+    json!({ "rescueAccountId": rescue })
 }
 
 const DATE: Shape = Shape::Nullable(&Shape::UtcDate);

@@ -61,6 +61,6 @@ fn of_mail(limits: &Limits, access: &Access) -> Value {
         "maxSizeMailboxName": limits.name_bytes,
         "maxSizeAttachmentsPerEmail": limits.message_bytes,
         "emailQuerySortOptions": email::sort_options(),
-        "mayCreateTopLevelMailbox": access.own,
+        "mayCreateTopLevelMailbox": access.own && !access.read_only,
     })
 }

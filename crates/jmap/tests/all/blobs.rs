@@ -24,13 +24,13 @@ fn p08_an_upload_is_read_by_its_uploader_only() {
         let user = User::new(&world, &jmap, &world.people[0]).await;
         let other = User::new(&world, &jmap, &world.people[1]).await;
         let id = upload(&user, b"hello \xff", "application/x-thing").await;
-        let account = user.client.ctx.actor.account;
+        let account = &jmap.account(&user.client, &user.account, false).await.unwrap();
         let blob = jmap.blob(&user.client, account, &id).await.unwrap();
         assert_eq!((blob.size, blob.kind.as_deref()), (7, Some("application/x-thing")));
         let Bodies::Stream(_) = blob.stream(jmap.mail(), Some(0..3)).await.unwrap() else {
             panic!("not streamed")
         };
-        let theirs = other.client.ctx.actor.account;
+        let theirs = &jmap.account(&other.client, &other.account, false).await.unwrap();
         assert!(jmap.blob(&other.client, theirs, &id).await.is_err());
         assert!(jmap.account(&other.client, &user.account, false).await.is_err());
         let got = user.call("Blob/get", json!({"ids": [id, "Bnone"], "offset": 0, "length": 5})).await;

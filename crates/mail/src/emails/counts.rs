@@ -44,8 +44,11 @@ impl Mail {
             return Ok(Counts::default());
         }
         let key = (account.0, mailbox.id.0);
+        // What arrived lately becomes less without a commit.
+        let is_kept = !ctx.is_past();
         if let Some((seq, counts)) = self.known_counts().all().get(&key)
             && *seq == mailbox.highest
+            && is_kept
         {
             return Ok(*counts);
         }
@@ -69,6 +72,9 @@ impl Mail {
         counts.emails = emails.len() as u64;
         counts.threads = threads.len() as u64;
         counts.unread_threads = unread_threads.len() as u64;
+        if !is_kept {
+            return Ok(counts);
+        }
         let mut known = self.known_counts().all();
         if known.len() >= REMEMBERED {
             known.clear();

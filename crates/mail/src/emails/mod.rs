@@ -11,7 +11,7 @@ mod counts;
 mod edit;
 mod table;
 
-use base::{AccountId, CollectionId, Ctx, Result, Seq};
+use base::{AccountId, CollectionId, Ctx, ObjectId, Result, Seq};
 use kernel::View as KernelView;
 use store::{Read, params};
 
@@ -111,11 +111,15 @@ pub(crate) fn readable(view: &mut KernelView<'_, '_>, account: AccountId) -> Res
 }
 
 impl Mail {
-    /// The state of mail of an account: the newest commit that touched a mailbox.
+    /// The state of mail of an account: the newest commit that touched a mailbox. Of what the history shows, a number that
+    /// is another one when that is.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn mail_state(&self, ctx: &Ctx, account: AccountId) -> Result<Seq> {
+        if ctx.is_past() {
+            return self.past_state(ctx, account).await;
+        }
         self.kernel().read(ctx, move |view| state(view.tx(), account)).await
     }
 
@@ -145,6 +149,9 @@ impl Mail {
     ) -> Result<(Seq, Vec<Email>)> {
         objects.sort_unstable();
         objects.dedup();
+        if ctx.is_past() {
+            return self.past_emails(ctx, account, &objects, columns).await;
+        }
         self.kernel()
             .read(ctx, move |view| {
                 let seq = state(view.tx(), account)?;
@@ -180,9 +187,17 @@ impl Mail {
         account: AccountId,
         threads: Vec<i64>,
     ) -> Result<(Seq, Vec<(i64, Vec<i64>)>)> {
+        let past = if ctx.is_past() {
+            Some((self.past_state(ctx, account).await?, self.past_objects(ctx, account).await?))
+        } else {
+            None
+        };
         self.kernel()
             .read(ctx, move |view| {
-                let seq = state(view.tx(), account)?;
+                let seq = match &past {
+                    Some((state, _)) => *state,
+                    None => state(view.tx(), account)?,
+                };
                 let mailboxes = readable(view, account)?;
                 let mut members: Vec<(i64, i64, i64)> = Vec::new();
                 for chunk in threads.chunks(CHUNK) {
@@ -192,10 +207,14 @@ impl Mail {
                         Ok((row.int(0)?, row.int(1)?, row.int(2)?))
                     })?);
                 }
-                let objects: Vec<i64> = members.iter().map(|(_, _, object)| *object).collect();
-                let found = places(view.tx(), account, &objects, &mailboxes)?;
-                members
-                    .retain(|(_, _, object)| found.binary_search_by_key(object, |(known, _)| *known).is_ok());
+                if let Some((_, shown)) = &past {
+                    members.retain(|(_, _, object)| shown.contains(object));
+                } else {
+                    let objects: Vec<i64> = members.iter().map(|(_, _, object)| *object).collect();
+                    let found = places(view.tx(), account, &objects, &mailboxes)?;
+                    let lies = |object: &i64| found.binary_search_by_key(object, |(known, _)| *known).is_ok();
+                    members.retain(|(_, _, object)| lies(object));
+                }
                 members.sort_unstable();
                 let mut out: Vec<(i64, Vec<i64>)> = Vec::with_capacity(threads.len());
                 for (thread, _, object) in members {
@@ -211,12 +230,33 @@ impl Mail {
 }
 
 impl Mail {
+    /// A mailbox that an email lies in, and its content there; none when the reader may not see it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn place_of(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        object: ObjectId,
+    ) -> Result<Option<(CollectionId, i64)>> {
+        if ctx.is_past() {
+            return self.past_place(ctx, account, object.0).await;
+        }
+        let places = self.kernel().read(ctx, move |view| view.places(account, object)).await?;
+        Ok(places.into_iter().next().map(|(mailbox, item)| (mailbox, item.content)))
+    }
+
     /// The objects of all emails of an account that the reader may see, at most one more than `most`.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn email_ids(&self, ctx: &Ctx, account: AccountId, most: u64) -> Result<Vec<i64>> {
         let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
+        if ctx.is_past() {
+            let shown = self.past_objects(ctx, account).await?;
+            return Ok(shown.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).collect());
+        }
         self.kernel()
             .read(ctx, move |view| {
                 let mailboxes: Vec<i64> = readable(view, account)?.into_iter().map(|id| id.0).collect();

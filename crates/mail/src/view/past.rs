@@ -2,17 +2,20 @@
 //! marks. Whoever looks at one of these trees ([`base::Tree`]) gets mailboxes and views like any other, and can change
 //! nothing: the kernel refuses every write of such a reader.
 //!
-//! Numbers: a mailbox of an image is the mark's commit and the mailbox's own number in one, with the UIDs that it had
-//! and the commit as its UIDVALIDITY. In the rescue tree there is one mailbox, whose UIDs are the numbers of objects.
+//! Numbers: in the tree of all images a mailbox is the mark's commit and the mailbox's own number in one, with the UIDs that
+//! it had and the commit as its UIDVALIDITY; in the tree of one image a mailbox has its own number. In the rescue tree
+//! there is one mailbox, whose UIDs are the numbers of objects.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{AccountId, CollectionId, Ctx, Error, ItemId, Result, Seq, Tree};
-use kernel::{Item, PastItem, Right, Rights, View as KernelView};
+use kernel::{Item, PastCollection, PastItem, Right, Rights, View as KernelView};
 
 use super::{View, build};
+use crate::emails::{Email, Place};
 use crate::mailboxes::{self, Mailbox, Role};
+use crate::rows::{self, Columns, Row};
 use crate::{Mail, images};
 
 const DAY_MS: i64 = 86_400_000;
@@ -26,6 +29,9 @@ const RESCUE: CollectionId = CollectionId(TOP);
 const RESCUE_VALIDITY: u32 = 1;
 /// Milliseconds after which what arrived lately is looked at again.
 const FRESH_MS: i64 = 30_000;
+
+/// What is left of a hash as a state: a number that every client can read.
+const STATE_SHIFT: u32 = 12;
 
 type Key = (i64, i64);
 
@@ -148,6 +154,21 @@ fn every_image(view: &mut KernelView<'_, '_>, account: AccountId) -> Result<Vec<
     Ok(out)
 }
 
+/// The mailboxes of one image as they were, with their own numbers.
+fn one_image(view: &mut KernelView<'_, '_>, account: AccountId, mark: Seq) -> Result<Vec<Mailbox>> {
+    let mailbox = |was: PastCollection| {
+        Ok(Mailbox {
+            role: Role::from_word(&was.role),
+            total: was.total,
+            unseen: was.unseen,
+            bytes: was.bytes,
+            uidnext: mailboxes::uid(was.uidnext)?,
+            ..plain(account, was.id, was.parent, was.name, mark)
+        })
+    };
+    images::tree(view, account, mark)?.into_iter().map(mailbox).collect()
+}
+
 fn past_entry(item: PastItem, id: ItemId, mark: Seq) -> Item {
     Item {
         id,
@@ -200,16 +221,20 @@ impl Mail {
         account: AccountId,
         mailbox: CollectionId,
     ) -> Result<Arc<View>> {
+        let tree = ctx.tree;
+        let mailbox = match tree {
+            Tree::Image(mark) => of_image(mark, mailbox).ok_or_else(|| Error::not_found("mailbox"))?,
+            _ => mailbox,
+        };
         let key = (account.0, mailbox.0);
         let days = self.history_rules().rescue_days;
-        let tree = ctx.tree;
         self.kernel().read(ctx, move |view| view.require(account, CollectionId(0), Right::Read)).await?;
         if let Some(view) = self.past_views().get(key, ctx) {
             return Ok(view);
         }
         let built = self.kernel().read(ctx, move |view| match tree {
             Tree::Rescue if mailbox == RESCUE => rescue_view(view, account, days),
-            Tree::Images => image_view(view, account, mailbox),
+            Tree::Images | Tree::Image(_) => image_view(view, account, mailbox),
             _ => Err(Error::not_found("mailbox")),
         });
         let view = Arc::new(built.await?);
@@ -219,8 +244,12 @@ impl Mail {
 
     /// The mailboxes of that tree.
     pub(crate) async fn past_mailboxes(&self, ctx: &Ctx, account: AccountId) -> Result<Vec<Mailbox>> {
-        if ctx.tree == Tree::Images {
-            return self.kernel().read(ctx, move |view| every_image(view, account)).await;
+        match ctx.tree {
+            Tree::Images => return self.kernel().read(ctx, move |view| every_image(view, account)).await,
+            Tree::Image(mark) => {
+                return self.kernel().read(ctx, move |view| one_image(view, account, mark)).await;
+            }
+            Tree::Rescue | Tree::Present => {}
         }
         let view = self.past_view(ctx, account, RESCUE).await?;
         let unseen = view.iter().filter(|entry| entry.flags & kernel::SEEN == 0).count();
@@ -256,6 +285,89 @@ impl Mail {
         let all = self.past_mailboxes(ctx, account).await?;
         let inbox = all.into_iter().find(|mailbox| mailbox.role == Some(Role::Inbox));
         inbox.map(|mailbox| mailbox.id).ok_or_else(|| Error::not_found("inbox"))
+    }
+}
+
+/// What a tree shows of an object: its content and its places.
+type Shown = BTreeMap<i64, (i64, Vec<Place>)>;
+
+impl Mail {
+    /// A number that is another one when what the tree shows is.
+    pub(crate) async fn past_state(&self, ctx: &Ctx, account: AccountId) -> Result<Seq> {
+        match ctx.tree {
+            Tree::Image(mark) => Ok(mark),
+            Tree::Rescue => {
+                let view = self.past_view(ctx, account, RESCUE).await?;
+                let mut hasher = blake3::Hasher::new();
+                for entry in view.iter() {
+                    hasher.update(&entry.object.to_le_bytes());
+                    hasher.update(&entry.flags.to_le_bytes());
+                    hasher.update(entry.state.as_deref().unwrap_or_default().as_bytes());
+                }
+                let hash = hasher.finalize();
+                let first = u64::from_le_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default());
+                Ok(Seq(i64::try_from(first >> STATE_SHIFT).unwrap_or_default()))
+            }
+            _ => {
+                let marks = self.kernel().read(ctx, move |view| view.marks(account)).await?;
+                Ok(marks.first().map_or(Seq(0), |(mark, _)| *mark))
+            }
+        }
+    }
+
+    async fn shown(&self, ctx: &Ctx, account: AccountId, wanted: Option<&[i64]>) -> Result<Shown> {
+        let mut out = Shown::new();
+        for mailbox in self.past_mailboxes(ctx, account).await? {
+            let view = self.past_view(ctx, account, mailbox.id).await?;
+            let is_wanted = |object| wanted.is_none_or(|wanted| wanted.binary_search(&object).is_ok());
+            for entry in view.iter().filter(|entry| is_wanted(entry.object)) {
+                let place = Place {
+                    mailbox: mailbox.id,
+                    uid: entry.uid,
+                    flags: entry.flags,
+                    state: entry.state.as_deref().map(str::to_owned),
+                };
+                out.entry(entry.object).or_insert_with(|| (entry.content, Vec::new())).1.push(place);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The objects that a tree shows.
+    pub(crate) async fn past_objects(&self, ctx: &Ctx, account: AccountId) -> Result<BTreeSet<i64>> {
+        Ok(self.shown(ctx, account, None).await?.into_keys().collect())
+    }
+
+    /// The content of an object that a tree shows, and a mailbox that it lies in there.
+    pub(crate) async fn past_place(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        object: i64,
+    ) -> Result<Option<(CollectionId, i64)>> {
+        let found = self.shown(ctx, account, Some(&[object])).await?;
+        let found = found.into_values().next();
+        Ok(found.and_then(|(content, places)| Some((places.first()?.mailbox, content))))
+    }
+
+    /// Emails of a tree by their objects, which stand in order; with its state.
+    pub(crate) async fn past_emails(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        objects: &[i64],
+        columns: Columns,
+    ) -> Result<(Seq, Vec<Email>)> {
+        let state = self.past_state(ctx, account).await?;
+        let found = self.shown(ctx, account, Some(objects)).await?;
+        let mut contents: Vec<i64> = found.values().map(|(content, _)| *content).collect();
+        contents.sort_unstable();
+        let read = self.kernel().read(ctx, move |view| rows::of(view.tx(), account, &contents, columns));
+        let rows: HashMap<i64, Row> = read.await?.into_iter().map(|row| (row.content, row)).collect();
+        let email = |(object, (content, places)): (i64, (i64, Vec<Place>))| {
+            Some(Email { object, places, row: rows.get(&content)?.clone() })
+        };
+        Ok((state, found.into_iter().filter_map(email).collect()))
     }
 }
 

@@ -11,8 +11,8 @@ fn run(world: &World, arguments: &[&str]) -> Ended {
     world.run(&[arguments, &["--json", "--data-dir", "data"]].concat())
 }
 
-/// Changes rows as somebody with an SQL tool would.
-pub fn alter(world: &World, sql: &'static str) {
+/// The database of a world, as somebody with an SQL tool opens it.
+pub fn open(world: &World) -> Store {
     let options = StoreOptions {
         backend: Backend::Sqlite { path: world.folder.join("data/beffroi.sqlite"), readers: 1 },
         parts: Vec::new(),
@@ -20,8 +20,12 @@ pub fn alter(world: &World, sql: &'static str) {
         limits: Arc::new(Limits::default()),
         clock: Clock::system(),
     };
-    let store = Store::open_blocking(options).unwrap();
-    let rows = store.write_blocking([], move |tx| tx.execute(sql, [])).unwrap();
+    Store::open_blocking(options).unwrap()
+}
+
+/// Changes rows as somebody with an SQL tool would.
+pub fn alter(world: &World, sql: &'static str) {
+    let rows = open(world).write_blocking([], move |tx| tx.execute(sql, [])).unwrap();
     assert!(rows > 0, "{sql}");
 }
 

@@ -7,18 +7,18 @@ use std::time::Duration;
 use crate::world::{Server, World, get};
 
 /// A client of a line protocol.
-struct Client {
+pub struct Client {
     reader: BufReader<TcpStream>,
 }
 
 impl Client {
-    fn new(address: &str) -> Self {
+    pub fn new(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Self { reader: BufReader::new(stream) }
     }
 
-    fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.reader.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
@@ -40,7 +40,7 @@ impl Client {
     }
 
     /// Says a line and gives the first line of the answer.
-    fn ask(&mut self, line: &str) -> String {
+    pub fn ask(&mut self, line: &str) -> String {
         self.say(&format!("{line}\r\n"));
         self.line()
     }

@@ -19,16 +19,20 @@ fn demo(world: &World, people: &str) -> Server {
 }
 
 /// A person who is logged in with every request.
-struct User<'s> {
+pub struct User<'s> {
     server: &'s Server,
     authorization: String,
-    account: String,
-    session: Value,
+    pub account: String,
+    pub session: Value,
 }
 
 impl<'s> User<'s> {
     fn new(server: &'s Server, login: &str) -> Self {
-        let authorization = format!("authorization: Basic {}\r\n", base64(&format!("{login}:secret")));
+        Self::with_password(server, login, "secret")
+    }
+
+    pub fn with_password(server: &'s Server, login: &str, password: &str) -> Self {
+        let authorization = format!("authorization: Basic {}\r\n", base64(&format!("{login}:{password}")));
         let mut user = Self { server, authorization, account: String::new(), session: Value::Null };
         let session = user.http("GET", "/.well-known/jmap", "");
         user.session = serde_json::from_str(&session).unwrap();
@@ -37,7 +41,8 @@ impl<'s> User<'s> {
         user
     }
 
-    fn open(&self, method: &str, path: &str, body: &str) -> BufReader<TcpStream> {
+    /// Sends a request; the line with the status, and what follows it.
+    pub fn send(&self, method: &str, path: &str, body: &str) -> (String, BufReader<TcpStream>) {
         let mut stream = TcpStream::connect(self.server.address("http")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let head = format!(
@@ -50,17 +55,22 @@ impl<'s> User<'s> {
         let mut reader = BufReader::new(stream);
         let mut status = String::new();
         reader.read_line(&mut status).unwrap();
+        (status, reader)
+    }
+
+    fn open(&self, method: &str, path: &str, body: &str) -> BufReader<TcpStream> {
+        let (status, reader) = self.send(method, path, body);
         assert!(status.starts_with("HTTP/1.1 200"), "{status}");
         reader
     }
 
-    fn http(&self, method: &str, path: &str, body: &str) -> String {
+    pub fn http(&self, method: &str, path: &str, body: &str) -> String {
         let mut answer = String::new();
         self.open(method, path, body).read_to_string(&mut answer).unwrap();
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    fn calls(&self, calls: &Value) -> Value {
+    pub fn calls(&self, calls: &Value) -> Value {
         let body = json!({ "using": USING, "methodCalls": calls }).to_string();
         let mut answer: Value = serde_json::from_str(&self.http("POST", "/jmap/api", &body)).unwrap();
         answer["methodResponses"].take()
@@ -75,7 +85,7 @@ impl<'s> User<'s> {
         answers[0][1].take()
     }
 
-    fn mailbox(&self, account: &str, role: &str) -> String {
+    pub fn mailbox(&self, account: &str, role: &str) -> String {
         let found = self.call("Mailbox/query", json!({"accountId": account, "filter": {"role": role}}));
         found["ids"][0].as_str().unwrap().to_owned()
     }
@@ -114,6 +124,8 @@ fn p08_a_submission_over_http_reaches_the_inbox_of_another() {
     let identity = &sender.call("Identity/get", json!({}))["list"][0];
     assert_eq!(identity["email"], "u1@bench.test");
     let (drafts, sent) = (sender.mailbox(&sender.account, "drafts"), sender.mailbox(&sender.account, "sent"));
+    // The mailboxes that everyone has are made by a commit of their own, which is told as well.
+    let inbox = recipient.mailbox(&recipient.account, "inbox");
     let mut events = recipient.events();
     let answers = sender.calls(&json!([
         ["Email/set", {"accountId": sender.account, "create": {"draft": {
@@ -137,7 +149,6 @@ fn p08_a_submission_over_http_reaches_the_inbox_of_another() {
     events.read_to_string(&mut told).unwrap();
     assert!(told.contains("\"@type\":\"StateChange\"") && told.contains(&recipient.account), "{told}");
     let found = recipient.call("Email/query", json!({"filter": {"subject": "By air"}}));
-    let inbox = recipient.mailbox(&recipient.account, "inbox");
     let got = recipient.call("Email/get", json!({"ids": found["ids"], "properties": ["mailboxIds", "from"]}));
     assert_eq!(got["list"][0]["mailboxIds"], json!({inbox: true}), "{got}");
     assert_eq!(got["list"][0]["from"][0]["email"], "u1@bench.test");

@@ -20,6 +20,7 @@ mod jmap;
 mod logins;
 mod outgoing;
 mod pages;
+mod rescue;
 mod secured;
 mod serving;
 mod world;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use mail::emails::NewEmail;
+use mail::flags::DELETED;
 use mail::summary::{parse as parse_message, structure_of};
 use mail::{Columns, Row};
 use serde_json::{Value, json};
@@ -115,9 +116,9 @@ pub(crate) async fn copy(
     request: CopyRequest,
 ) -> Result<SetDone, MethodError> {
     let mut done = SetDone::default();
+    let from_ctx = &from.ctx(call.ctx());
     let objects = request.create.iter().filter_map(|(_, id, _)| ids::read_email(id)).collect();
-    let (state, originals) =
-        call.mail().emails(call.ctx(), from.account, objects, Columns::default()).await?;
+    let (state, originals) = call.mail().emails(from_ctx, from.account, objects, Columns::default()).await?;
     if request.if_from_in_state.is_some_and(|wanted| wanted != ids::state(state)) {
         return Err(MethodError::StateMismatch);
     }
@@ -139,12 +140,17 @@ pub(crate) async fn copy(
             }
             let mailboxes = read_mailboxes(object.get("mailboxIds"))?;
             let keywords = match object.get("keywords") {
-                None => original.keywords(),
+                // What was marked for removal by IMAP is not to go again.
+                None => {
+                    let mut keywords = original.keywords();
+                    keywords.flags &= !DELETED;
+                    keywords
+                }
                 given => read_keywords(given)?,
             };
             let received_at = read_received(object.get("receivedAt"), original.row.received_at)?;
             let body =
-                call.mail().body(call.ctx(), from.account, place.mailbox, original.row.content, None).await?;
+                call.mail().body(from_ctx, from.account, place.mailbox, original.row.content, None).await?;
             Ok(NewEmail { body, mailboxes, keywords, received_at })
         };
         match new.await {

@@ -5,6 +5,7 @@ mod set;
 mod share;
 
 use base::Seq;
+use kernel::CollectionChange;
 use mail::emails::EmailState;
 use mail::{Mailbox, Role};
 use serde_json::{Value, json};
@@ -199,8 +200,11 @@ async fn get(
         } else {
             mail::emails::Counts::default()
         };
-        let shared =
-            if out.wants("shareWith") { share::shown(call, access, mailbox).await? } else { Value::Null };
+        let shared = if out.wants("shareWith") && !call.ctx().is_past() {
+            share::shown(call, access, mailbox).await?
+        } else {
+            Value::Null
+        };
         // A parent that the caller may not see is none for it.
         let parent = parent(mailbox).filter(|_| mailboxes.iter().any(|other| other.id == mailbox.parent));
         out.add(&id, |out| {
@@ -221,16 +225,33 @@ async fn get(
     Ok(ids::state(state))
 }
 
-async fn changes(call: &Call, access: &Access, request: ChangesRequest) -> Result<Changes, MethodError> {
-    let known = ids::read_email_state(&request.since)?;
-    let account = access.account;
-    let newest = call.mail().mail_state(call.ctx(), account).await?;
-    if known.seq > newest || known.told.is_some_and(|(seq, _)| seq > newest) {
+/// What changed since a state. Of what the history shows it is only known whether anything did.
+async fn changed_since(
+    call: &Call,
+    access: &Access,
+    since: Seq,
+    newest: Seq,
+) -> Result<Vec<CollectionChange>, MethodError> {
+    let is_past = call.ctx().is_past();
+    if since > newest || is_past && since != newest {
         return Err(MethodError::CannotCalculateChanges);
     }
-    check_shares(call, access, known.seq).await?;
-    let read = call.mail().kernel().read(call.ctx(), move |view| view.collection_changes(account, known.seq));
-    let mut changed = read.await.map_err(cannot)?;
+    if is_past {
+        return Ok(Vec::new());
+    }
+    check_shares(call, access, since).await?;
+    let account = access.account;
+    let read = call.mail().kernel().read(call.ctx(), move |view| view.collection_changes(account, since));
+    read.await.map_err(cannot)
+}
+
+async fn changes(call: &Call, access: &Access, request: ChangesRequest) -> Result<Changes, MethodError> {
+    let known = ids::read_email_state(&request.since)?;
+    let newest = call.mail().mail_state(call.ctx(), access.account).await?;
+    if known.told.is_some_and(|(seq, _)| seq > newest) {
+        return Err(MethodError::CannotCalculateChanges);
+    }
+    let mut changed = changed_since(call, access, known.seq, newest).await?;
     let told = known.told.unwrap_or((known.seq, i64::MAX));
     changed.retain(|change| change.info.kind == mail::NAME && (change.info.max_seq, change.info.id.0) > told);
     changed.sort_by_key(|change| (change.info.max_seq, change.info.id.0));

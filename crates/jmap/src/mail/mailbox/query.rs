@@ -3,15 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use base::CollectionId;
+use base::{CollectionId, Tree};
 use mail::{Mailbox, Role};
 use serde_json::Value;
 
-use super::{all, check_shares, parent};
+use super::{all, changed_since, parent};
 use crate::engine::{
     Access, Call, Comparator, Filter, MethodError, Page, Query, QueryChanges, QueryChangesRequest, Test,
 };
-use crate::mail::email::cannot;
 use crate::mail::ids;
 
 fn passes(mailbox: &Mailbox, filter: &Filter) -> bool {
@@ -104,7 +103,7 @@ fn can_calculate(access: &Access, query: &Query) -> bool {
             Filter::Is(tests) => tests.iter().any(|test| test.name == "isSubscribed"),
         }
     }
-    access.own || !query.filter.as_ref().is_some_and(asks)
+    access.tree == Tree::Present && (access.own || !query.filter.as_ref().is_some_and(asks))
 }
 
 pub(super) async fn query(call: &Call, access: &Access, mut query: Query) -> Result<Page, MethodError> {
@@ -131,14 +130,8 @@ pub(super) async fn query_changes(
         return Err(MethodError::CannotCalculateChanges);
     }
     let since = ids::read_state(&request.since)?;
-    let account = access.account;
     let (state, mailboxes) = all(call, access).await?;
-    if since > state {
-        return Err(MethodError::CannotCalculateChanges);
-    }
-    check_shares(call, access, since).await?;
-    let read = call.mail().kernel().read(call.ctx(), move |view| view.collection_changes(account, since));
-    let mut changed = read.await.map_err(cannot)?;
+    let mut changed = changed_since(call, access, since, state).await?;
     changed
         .retain(|change| change.info.kind == mail::NAME && (change.created || change.gone || change.state));
     let mut removed: Vec<i64> =

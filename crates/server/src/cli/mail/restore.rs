@@ -19,6 +19,11 @@ pub enum Command {
         /// Whose
         address: String,
     },
+    /// Make an image now, besides those that are made every hour
+    Mark {
+        /// Of whose mail
+        address: String,
+    },
     /// List the mailboxes of an image
     Show {
         /// Whose
@@ -87,6 +92,17 @@ async fn at(desk: &Desk<'_>, mail: &Mail, command: Command) -> Result<(), Failur
         Command::List { address } => {
             let account = desk.owner(&address).await?;
             desk.session.out.rows(&IMAGES, &mail.images(&desk.ctx, account).await?)
+        }
+        Command::Mark { address } => {
+            let account = desk.owner(&address).await?;
+            let made = mail.kernel().mark(&desk.ctx, account).await?;
+            let newest = mail.images(&desk.ctx, account).await?.first().map(|image| image.mark.0);
+            let number = newest.unwrap_or_default();
+            let sentence = match made {
+                Some(_) => format!("Image {number} shows the mail of {address} as it is now."),
+                None => format!("Nothing changed since image {number}."),
+            };
+            desk.done(&sentence, &json!({ "image": newest, "made": made.is_some() }))
         }
         Command::Show { address, image } => {
             let account = desk.owner(&address).await?;

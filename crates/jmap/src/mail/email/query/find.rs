@@ -216,7 +216,7 @@ impl Asked<'_> {
     }
 
     fn in_mailboxes(&self, within: &[u32], test: impl Fn(base::CollectionId) -> bool) -> Found {
-        let boxes: Vec<bool> = self.boxes.iter().map(|one| test(one.view.mailbox)).collect();
+        let boxes: Vec<bool> = self.boxes.iter().map(|one| test(one.id)).collect();
         let inside = |at: u32| boxes.get(at as usize).copied().unwrap_or(false);
         self.each(within, |candidate| {
             inside(candidate.places.first().0) || candidate.places.each().iter().any(|(at, _)| inside(*at))
@@ -342,8 +342,7 @@ impl Asked<'_> {
         for (at, list) in self.by_box(within) {
             let Some(one) = self.boxes.get(at) else { continue };
             for chunk in list.chunks(AT_ONCE) {
-                let matching =
-                    self.with_header(one.view.mailbox, self.contents(chunk), name, &needle).await?;
+                let matching = self.with_header(one.id, self.contents(chunk), name, &needle).await?;
                 found
                     .extend(self.each(chunk, |candidate| matching.binary_search(&candidate.content).is_ok()));
             }

@@ -22,6 +22,8 @@ pub(crate) use words::found_terms;
 
 /// A mailbox that is looked through.
 struct Looked {
+    /// As the caller knows it; of an image the view has another number.
+    id: CollectionId,
     view: Arc<View>,
     digest: OnceCell<Arc<Digest>>,
 }
@@ -111,7 +113,7 @@ impl<'a> Asked<'a> {
         let mut boxes = Vec::with_capacity(wanted.len());
         for mailbox in wanted {
             match call.mail().view(call.ctx(), access.account, mailbox).await {
-                Ok(view) => boxes.push(Looked { view, digest: OnceCell::new() }),
+                Ok(view) => boxes.push(Looked { id: mailbox, view, digest: OnceCell::new() }),
                 // It went in between, or the filter names one that is not there.
                 Err(error) if error.meaning() == Meaning::NotFound => {}
                 Err(error) => return Err(error.into()),
@@ -253,7 +255,7 @@ pub(crate) async fn query(call: &Call, access: &Access, mut query: Query) -> Res
     let position = if beyond { usize::try_from(query.position).unwrap_or(0) } else { window.start };
     Ok(Page {
         state: ids::state(state),
-        can_calculate: true,
+        can_calculate: !call.ctx().is_past(),
         position,
         ids: found.get(window).unwrap_or_default().iter().map(|object| ids::email(*object)).collect(),
         total: query.calculate_total.then_some(found.len() as u64),
