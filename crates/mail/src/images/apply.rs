@@ -263,7 +263,10 @@ impl Mail {
             self.views().drop_view(account, mailbox);
         }
         // The mailboxes are there now, with all that came back with them.
-        let second = self.plan_of(ctx, account, &wanted).await?;
+        let mut second = self.plan_of(ctx, account, &wanted).await?;
+        if wanted.how == Restoring::Missing {
+            self.put_scattered(ctx, account, &mut second.places).await?;
+        }
         for Place { was, items, .. } in second.places {
             let target = targets.get(&was.id.0).copied().unwrap_or(was.id);
             let (count, bytes) = self.set_items(ctx, account, target, items).await?;
@@ -311,6 +314,36 @@ impl Mail {
             .await
     }
 
+    /// Puts back what lay in several places, each message in one transaction: once one place is back it is missing no
+    /// more, and who goes on with what broke off would leave the others out.
+    async fn put_scattered(&self, ctx: &Ctx, account: AccountId, places: &mut [Place]) -> Result<()> {
+        let mut waiting = take_scattered(places).into_iter().peekable();
+        let often: HashMap<i64, HashMap<i64, usize>> =
+            places.iter().map(|place| (place.was.id.0, place.items.often.clone())).collect();
+        let often = Arc::new(often);
+        while waiting.peek().is_some() {
+            let (mut chunk, mut count): (BTreeMap<i64, Vec<PastItem>>, usize) = (BTreeMap::new(), 0);
+            while let Some(items) =
+                waiting.next_if(|items| count == 0 || count + items.len() <= chunk_items(ctx))
+            {
+                count += items.len();
+                for (mailbox, item) in items {
+                    chunk.entry(mailbox).or_default().push(item);
+                }
+            }
+            let often = often.clone();
+            let write = self.kernel().write(ctx, account, move |batch| {
+                for (mailbox, items) in &chunk {
+                    let often = often.get(mailbox).cloned().unwrap_or_default();
+                    put_back(batch, CollectionId(*mailbox), items, &often)?;
+                }
+                Ok(())
+            });
+            write.await?;
+        }
+        Ok(())
+    }
+
     async fn set_items(
         &self,
         ctx: &Ctx,
@@ -349,6 +382,25 @@ impl Mail {
         }
         Ok((count, bytes))
     }
+}
+
+/// Takes out what is to be put into more than one place: by message the mailboxes with what it was there.
+fn take_scattered(places: &mut [Place]) -> Vec<Vec<(i64, PastItem)>> {
+    let mut times: HashMap<i64, usize> = HashMap::new();
+    for item in places.iter().flat_map(|place| &place.items.back) {
+        *times.entry(item.object.0).or_default() += 1;
+    }
+    let mut out: BTreeMap<i64, Vec<(i64, PastItem)>> = BTreeMap::new();
+    for place in places {
+        let is_scattered = |item: &PastItem| times.get(&item.object.0).is_some_and(|times| *times > 1);
+        let (scattered, rest) = std::mem::take(&mut place.items.back).into_iter().partition(is_scattered);
+        place.items.back = rest;
+        let scattered: Vec<PastItem> = scattered;
+        for item in scattered {
+            out.entry(item.object.0).or_default().push((place.was.id.0, item));
+        }
+    }
+    out.into_values().collect()
 }
 
 /// Groups of items, none larger than so many.

@@ -254,3 +254,35 @@ fn a05_what_lay_twice_in_a_mailbox_comes_back_twice() {
         world.sound().await;
     });
 }
+
+#[test]
+fn a05_what_lay_in_several_mailboxes_is_missing_until_it_lies_in_all_of_them_again() {
+    both(1, |world| async move {
+        let person = &world.people[0];
+        let (ctx, account) = (world.ctx_of(person, Door::Imap).await, person.account);
+        let (mail, inbox) = (&world.mail, world.mailbox(person, Role::Inbox).await.id);
+        let folder = mail.create_mailbox(&ctx, account, CollectionId(0), "Folder", None).await.unwrap();
+        for subject in ["One", "Two", "Three"] {
+            put(&world, &ctx, account, inbox, subject, &["\\Seen"]).await;
+        }
+        mail.copy(&ctx, (account, inbox), vec![1, 2], (account, folder)).await.unwrap();
+        let mark = mail.kernel().mark(&ctx, account).await.unwrap().unwrap();
+        let was = now(&world, &ctx, account).await;
+        mail.expunge(&ctx, account, inbox, vec![1, 2, 3]).await.unwrap();
+        mail.expunge(&ctx, account, folder, vec![1, 2]).await.unwrap();
+        // Two messages a transaction.
+        let limits = std::sync::Arc::new(base::Limits { batch_items: 4, ..base::Limits::default() });
+        let small = Ctx { limits, ..ctx.clone() };
+        let wanted = ImageRestore { mark, selection: Selection::All, how: Restoring::Missing };
+        let done = mail.restore_image(&small, account, wanted.clone()).await.unwrap();
+        assert_eq!(done.emails_back, 5);
+        assert_eq!(now(&world, &ctx, account).await, was);
+        assert_eq!(mail.restore_image(&small, account, wanted).await.unwrap(), ImageReport::default());
+        let sql = "SELECT count(DISTINCT created_seq) FROM item WHERE account_id = $1 AND gone = 0
+                    GROUP BY object_id ORDER BY object_id";
+        let read =
+            world.engine.store.read(move |tx| tx.query(sql, store::params![account], |row| row.int(0)));
+        assert_eq!(read.await.unwrap(), [1, 1, 1], "no message came back in two transactions");
+        world.sound().await;
+    });
+}
