@@ -162,8 +162,8 @@ impl Directory {
         let trees = self.trees.clone();
         let known = self.read(move |tx| login::look_up(tx, &own, &asked, network, &trees)).await?;
         let is_known_network = known.as_ref().is_some_and(|known| known.network_seen_at.is_some());
-        let attempt =
-            self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;
+        let name = self.trees.counted(&credentials.name);
+        let attempt = self.throttle.begin(&ctx.limits, ctx.now_ms(), &name, network, is_known_network)?;
         let (answer, after) = login::verify(&self.hasher, ctx, &credentials, known, network).await?;
         self.note_login(ctx, after, &attempt).await?;
         Ok(answer)
@@ -181,8 +181,8 @@ impl Directory {
         let trees = self.trees.clone();
         let known = self.read(move |tx| login::look_up(tx, &own, &asked, network, &trees)).await?;
         let is_known_network = known.as_ref().is_some_and(|known| known.network_seen_at.is_some());
-        let attempt =
-            self.throttle.begin(&ctx.limits, ctx.now_ms(), &credentials.name, network, is_known_network)?;
+        let name = self.trees.counted(&credentials.name);
+        let attempt = self.throttle.begin(&ctx.limits, ctx.now_ms(), &name, network, is_known_network)?;
         let keys = known
             .as_ref()
             .and_then(|known| known.scram().cloned())

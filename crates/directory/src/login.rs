@@ -155,6 +155,21 @@ impl TreeNames {
         }
     }
 
+    /// A login name as tries are counted by: guesses at the addresses of all trees are guesses of one password. It follows
+    /// from the text alone, so that it tells nobody who exists.
+    pub(crate) fn counted(&self, name: &str) -> String {
+        let name = name.trim();
+        let Some((local, domain)) = name.rsplit_once('@') else { return name.to_owned() };
+        match domain.split_once('.') {
+            Some((first, rest))
+                if [&self.rescue, &self.images].iter().any(|word| first.eq_ignore_ascii_case(word)) =>
+            {
+                format!("{local}@{rest}")
+            }
+            _ => name.to_owned(),
+        }
+    }
+
     /// The stored address of a login name, and what is wanted to be seen of it. A domain of ours is what it is, whatever
     /// it begins with.
     fn find(&self, tx: &mut Read<'_>, credentials: &Credentials) -> Result<(String, Tree)> {
