@@ -111,3 +111,58 @@ describe('pictures', () => {
     }
   }
 })
+
+/** What is lost before its pictures are made: the folders of the workshop, and what lay in the bin. */
+async function lose(): Promise<void> {
+  const person = world.administrator
+  const mark = () => world.command(['restore', 'mark', person.login])
+  const emails = await person.emails('inbox')
+  await mark()
+  for (const email of emails.slice(0, 5)) {
+    await person.call('Email/set', { update: { [String(email['id'])]: { 'keywords/$flagged': true } } })
+    await mark()
+  }
+  const { list } = (await person.call('Mailbox/get', { ids: null })) as { list: { id: string; name: string; parentId: string | null }[] }
+  const within = (id: string): string[] => [...list.filter((one) => one.parentId === id).flatMap((one) => within(one.id)), id]
+  const top = list.find((one) => one.parentId === null && list.some((other) => other.parentId === one.id))
+  await person.call('Mailbox/set', { destroy: within(top?.id ?? ''), onDestroyRemoveEmails: true })
+  await person.call('Email/set', { destroy: emails.slice(2, 9).map((email) => email['id']) })
+}
+
+const LOST: [string, string, (page: Page, language: string) => Promise<unknown>][] = [
+  ['recover-messages', '/mail/removed', async (page) => {
+    await page.locator('[data-row="0"]').click()
+    await page.locator('article .text iframe').waitFor()
+  }],
+  ['recover-folders', '/mail/removed?show=folders', (page) => page.locator('.list li').first().waitFor()],
+  ['recover-past', '/mail/past', async (page) => {
+    await page.locator('[data-row="0"]').waitFor()
+    await page.locator('[role=row] .chip.lost').first().waitFor()
+  }],
+  ['recover-plan', '/mail/past', async (page, language) => {
+    await page.locator('[data-row="0"]').waitFor()
+    await page.getByRole('button', { name: language === 'fr' ? /^Tout rendre tel quel/ : /^Make all of it what it was/ }).click()
+    await page.getByRole('dialog').locator('li').first().waitFor()
+  }],
+]
+
+describe('pictures of what was lost', () => {
+  beforeAll(lose, 120_000)
+  for (const language of ['fr', 'en'] as const) {
+    for (const theme of ['light', 'dark'] as const) {
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        it(`lost ${language} ${theme} ${size}`, { timeout: 240_000 }, async () => {
+          const context = await world.context({ language, theme, density: 'comfortable' }, viewport)
+          const page = await entered(context)
+          for (const [name, path, go] of LOST) {
+            if (name === 'recover-plan' && size === 'phone') continue
+            await page.goto(world.address + path)
+            await go(page, language)
+            await shot(page, language, name, theme, size)
+          }
+          await context.close()
+        })
+      }
+    }
+  }
+})

@@ -1,15 +1,13 @@
 // What was removed, what arrived lately, and images of earlier moments. Nothing of it is kept in this browser: it is asked of
 // the server, in pages, where one looks.
 import { SvelteMap } from 'svelte/reactivity'
-import type { Image as WireImage, RemovedEmail, RemovedEmailFilter, RemovedMailbox } from '../jmap/types.generated'
+import type { Image, RemovedEmail, RemovedEmailFilter, RemovedMailbox } from '../jmap/types.generated'
 import { Refused, result } from '../jmap/client.ts'
 import { HISTORY, type Email, type Filter, type Id, type JmapObject, type Mailbox, type SetError } from '../jmap/types.ts'
 import { DIRECTORY } from './audit.ts'
 import { engine, EngineError, status } from './client.svelte.ts'
 
-export type { RemovedEmail, RemovedEmailFilter, RemovedMailbox }
-/** A moment, and the account that shows it. */
-export type Image = WireImage & { readonly accountId: Id | null }
+export type { Image, RemovedEmail, RemovedEmailFilter, RemovedMailbox }
 
 /** What the restore of an image did, or would do. */
 export interface Report {
@@ -234,7 +232,8 @@ export async function purge(account: Id, type: 'RemovedEmail' | 'RemovedMailbox'
 /** The moments that can be looked at, the oldest first. */
 export async function images(account: Id): Promise<Image[]> {
   const { list } = (await ask('Image/get', { accountId: account, ids: null })) as unknown as { list: Image[] }
-  return list.filter((image) => image.accountId !== null).sort((a, b) => a.at.localeCompare(b.at))
+  // They come the newest first; several may be of one second.
+  return list.filter((image) => typeof image.accountId === 'string').reverse()
 }
 
 /** The account that shows all mail that arrived lately. */

@@ -41,10 +41,10 @@ export interface Day<T> {
   moments: T[]
 }
 
-/** Moments by their days, the newest first. */
+/** Moments, the oldest first, by their days, the newest first. */
 export function days<T extends Moment>(moments: T[]): Day<T>[] {
   const out: Day<T>[] = []
-  for (const moment of [...moments].sort((a, b) => b.at.localeCompare(a.at))) {
+  for (const moment of [...moments].reverse()) {
     const last = out.at(-1)
     if (last && dayOf(last.moments[0]?.at ?? '') === dayOf(moment.at)) last.moments.push(moment)
     else out.push({ day: moment.at, moments: [moment] })

@@ -26,8 +26,8 @@ export function byWhom(by: string | null, through: string | null, own: string): 
 /** Until when it is kept: "12 days left". */
 export function left(expiresAt: string | null): string {
   if (expiresAt === null) return m.kept_held()
-  const days = Math.floor((Date.parse(expiresAt) - Date.now()) / DAY_MS)
-  return days < 1 ? m.left_hours() : m.left_days({ count: days })
+  const days = (Date.parse(expiresAt) - Date.now()) / DAY_MS
+  return days < 1 ? m.left_hours() : m.left_days({ count: Math.round(days) })
 }
 
 /** A path with the names that people know: `INBOX/Clients` begins with the inbox. */
