@@ -44,7 +44,10 @@ const ask = (path, method = 'GET', body) =>
 
 /** The server knows the browser, and the page shows mail. */
 async function isIn() {
-  await page.waitForFunction(async () => (await fetch('/auth/session')).ok, undefined, { polling: 200 })
+  // A promise would count as true for `waitForFunction`, whatever comes of it.
+  for (const until = Date.now() + 20_000; (await ask('/auth/session')).status !== 200; await page.waitForTimeout(100)) {
+    assert.ok(Date.now() < until, 'the login came to nothing')
+  }
   await page.locator('input[name=username]').waitFor({ state: 'detached' })
 }
 async function out() {
