@@ -228,6 +228,54 @@ fn p08_queries_filter_sort_collapse_and_tell_changes() {
 }
 
 #[test]
+fn p08_every_page_of_a_list_is_a_part_of_the_whole() {
+    both(1, |world| async move {
+        let user = User::new(&world, &world.people[0]).await;
+        let inbox = user.mailbox("inbox").await;
+        // Out of order, and two of them at one moment.
+        for (number, day) in [7, 2, 9, 2, 5, 1, 8].into_iter().enumerate() {
+            let text = "x".repeat(number * 3 % 7);
+            user.create(json!({
+                "mailboxIds": {(&inbox): true}, "receivedAt": format!("2020-01-0{day}T00:00:00Z"),
+                "bodyValues": {"t": {"value": text}}, "textBody": [{"partId": "t"}],
+            }))
+            .await;
+        }
+        let list = async |property: &str, ascending: bool, position: i64, limit: u32| {
+            let sort = json!([{"property": property, "isAscending": ascending}]);
+            let page =
+                json!({"filter": {"inMailbox": inbox}, "sort": sort, "position": position, "limit": limit});
+            let ids = user.call("Email/query", page).await["ids"].clone();
+            serde_json::from_value::<Vec<String>>(ids).unwrap()
+        };
+        for (property, ascending) in
+            [("receivedAt", true), ("receivedAt", false), ("size", true), ("size", false)]
+        {
+            let sort = json!([{"property": property, "isAscending": ascending}]);
+            let whole = json!({"filter": {"inMailbox": inbox}, "sort": sort});
+            let ids = user.call("Email/query", whole).await["ids"].clone();
+            let all: Vec<String> = serde_json::from_value(ids).unwrap();
+            let get = json!({"ids": all, "properties": [property]});
+            let found = user.call("Email/get", get).await["list"].as_array().unwrap().clone();
+            let value =
+                |id: &String| found.iter().find(|one| one["id"] == *id).unwrap()[property].to_string();
+            let mut values: Vec<(usize, String)> =
+                all.iter().map(|id| (value(id).len(), value(id))).collect();
+            if !ascending {
+                values.reverse();
+            }
+            assert!(values.is_sorted(), "{values:?}");
+            for (start, limit) in [(0_u32, 1), (0, 7), (2, 3), (5, 9), (6, 1), (3, 0), (7, 2)] {
+                let end = ((start + limit) as usize).min(all.len());
+                let page = list(property, ascending, start.into(), limit).await;
+                assert_eq!(page, all[start as usize..end], "{property} {ascending} {start} {limit}");
+            }
+            assert_eq!(list(property, ascending, -2, 1).await, all[5..6]);
+        }
+    });
+}
+
+#[test]
 fn p08_mailboxes_are_made_counted_changed_and_removed() {
     embedded(1, |world| async move {
         let user = User::new(&world, &world.people[0]).await;

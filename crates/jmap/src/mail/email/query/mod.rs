@@ -215,50 +215,66 @@ fn candidates(boxes: &[Looked]) -> Vec<Candidate> {
     out
 }
 
-/// The objects that a query finds, in their order.
-async fn results(
-    call: &Call,
-    access: &Access,
-    query: &Query,
-    collapse: bool,
-) -> Result<Vec<i64>, MethodError> {
-    let asked = Asked::new(call, access, query.filter.as_ref()).await?;
-    let found = match &query.filter {
-        Some(filter) => asked.find(filter).await?,
-        None => (0..narrow(asked.candidates.len())).collect(),
-    };
-    let sorted = asked.sort(found, &query.sort).await?;
-    let objects = sorted.into_iter().filter_map(|at| asked.candidates.get(at as usize));
-    if !collapse {
-        return Ok(objects.map(|candidate| candidate.object).collect());
+impl Asked<'_> {
+    /// The candidates that a filter finds.
+    async fn found(&self, filter: Option<&Filter>) -> Result<Vec<u32>, MethodError> {
+        match filter {
+            Some(filter) => self.find(filter).await,
+            None => Ok((0..narrow(self.candidates.len())).collect()),
+        }
     }
-    let threads = asked.threads().await?;
-    let mut seen = HashSet::new();
-    Ok(objects
-        .filter(|candidate| seen.insert(threads.of(candidate.content)))
-        .map(|candidate| candidate.object)
-        .collect())
+
+    fn objects(&self, candidates: &[u32]) -> Vec<i64> {
+        let known = candidates.iter().filter_map(|at| self.candidates.get(*at as usize));
+        known.map(|candidate| candidate.object).collect()
+    }
+
+    /// The objects of what was found, in their order.
+    async fn in_order(
+        &self,
+        found: Vec<u32>,
+        query: &Query,
+        collapse: bool,
+    ) -> Result<Vec<i64>, MethodError> {
+        let mut sorted = self.sort(found, &query.sort).await?;
+        if collapse {
+            let threads = self.threads().await?;
+            let mut seen = HashSet::new();
+            let thread = |at: &u32| self.candidates.get(*at as usize).map(|one| threads.of(one.content));
+            sorted.retain(|at| thread(at).is_some_and(|thread| seen.insert(thread)));
+        }
+        Ok(self.objects(&sorted))
+    }
 }
 
 /// `Email/query`. A mailbox of the filter that is not there holds nothing.
 pub(crate) async fn query(call: &Call, access: &Access, mut query: Query) -> Result<Page, MethodError> {
     let collapse = query.arguments.bool("collapseThreads", false)?;
     let state = call.mail().mail_state(call.ctx(), access.account).await?;
-    let found = results(call, access, &query, collapse).await?;
-    let window = query.window(found.len(), |anchor| {
-        let object = ids::read_email(anchor)?;
-        found.iter().position(|known| *known == object)
-    })?;
+    let asked = Asked::new(call, access, query.filter.as_ref()).await?;
+    let found = asked.found(query.filter.as_ref()).await?;
+    let (total, window, objects) = if !collapse && query.anchor.is_none() && sort::is_usual(&query.sort) {
+        // A page is a small part of a large mailbox: nothing else is put in order.
+        let (total, window) = (found.len(), query.window(found.len(), |_| None)?);
+        (total, window.clone(), asked.objects(&asked.usual(found, &query.sort, window)))
+    } else {
+        let all = asked.in_order(found, &query, collapse).await?;
+        let window = query.window(all.len(), |anchor| {
+            let object = ids::read_email(anchor)?;
+            all.iter().position(|known| *known == object)
+        })?;
+        (all.len(), window.clone(), all.get(window).unwrap_or_default().to_vec())
+    };
     let mut extra = Map::new();
     extra.insert("collapseThreads".to_owned(), Value::Bool(collapse));
-    let beyond = query.anchor.is_none() && usize::try_from(query.position).is_ok_and(|at| at > found.len());
+    let beyond = query.anchor.is_none() && usize::try_from(query.position).is_ok_and(|at| at > total);
     let position = if beyond { usize::try_from(query.position).unwrap_or(0) } else { window.start };
     Ok(Page {
         state: ids::state(state),
         can_calculate: !call.ctx().is_past(),
         position,
-        ids: found.get(window).unwrap_or_default().iter().map(|object| ids::email(*object)).collect(),
-        total: query.calculate_total.then_some(found.len() as u64),
+        ids: objects.into_iter().map(ids::email).collect(),
+        total: query.calculate_total.then_some(total as u64),
         extra,
     })
 }
@@ -286,7 +302,9 @@ pub(crate) async fn query_changes(
     let known = ids::read_email_state(&request.since)?;
     let state = call.mail().mail_state(call.ctx(), access.account).await?;
     let changes = call.mail().email_changes(call.ctx(), access.account, known, None).await.map_err(cannot)?;
-    let found = results(call, access, &request.query, collapse).await?;
+    let asked = Asked::new(call, access, request.query.filter.as_ref()).await?;
+    let found = asked.found(request.query.filter.as_ref()).await?;
+    let found = asked.in_order(found, &request.query, collapse).await?;
     let mut touched: HashSet<i64> =
         changes.created.iter().chain(&changes.updated).chain(&changes.destroyed).copied().collect();
     if (collapse || of_thread(&request.query)) && !touched.is_empty() {

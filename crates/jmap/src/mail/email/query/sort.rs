@@ -1,6 +1,7 @@
 //! The order of what was found (RFC 8621 section 4.4.2).
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use mail::digest::{Digest, Order};
@@ -26,30 +27,49 @@ impl Key {
     }
 }
 
+/// What a usual order goes by, the number of the email, and the candidate.
+type Keyed = (i64, i64, u32);
+
+/// Whether an order needs nothing but the view.
+pub(super) fn is_usual(by: &[Comparator]) -> bool {
+    matches!(by, [] | [_])
+        && by.first().is_none_or(|one| one.property == "receivedAt" || one.property == "size")
+}
+
 impl Asked<'_> {
+    /// The candidates at some places of a usual order, which is worked out no further than that.
+    pub(super) fn usual(&self, found: Vec<u32>, by: &[Comparator], places: Range<usize>) -> Vec<u32> {
+        let ascending = by.first().is_some_and(|one| one.ascending);
+        let size = by.first().is_some_and(|one| one.property == "size");
+        let mut keyed: Vec<Keyed> = found
+            .into_iter()
+            .filter_map(|at| {
+                let candidate = self.candidates.get(at as usize)?;
+                let entry = self.first(candidate)?;
+                Some((if size { entry.size } else { entry.received_at }, candidate.object, at))
+            })
+            .collect();
+        let order = |one: &Keyed, other: &Keyed| if ascending { one.cmp(other) } else { other.cmp(one) };
+        if places.end < keyed.len() {
+            keyed.select_nth_unstable_by(places.end, order);
+            keyed.truncate(places.end);
+        }
+        let start = places.start.min(keyed.len());
+        if (1..keyed.len()).contains(&start) {
+            keyed.select_nth_unstable_by(start, order);
+        }
+        let mut keyed = keyed.split_off(start);
+        keyed.sort_unstable_by(order);
+        keyed.into_iter().map(|(.., at)| at).collect()
+    }
+
     /// The candidates in their order. Equal ones are in the order of their numbers, the newest first.
     pub(super) async fn sort(&self, found: Vec<u32>, by: &[Comparator]) -> Result<Vec<u32>, MethodError> {
-        let object = |at: &u32| self.candidates.get(*at as usize).map_or(0, |one| one.object);
-        if let [] | [_] = by
-            && by.first().is_none_or(|one| one.property == "receivedAt" || one.property == "size")
-        {
-            // The usual ones need nothing but the view, and are nearly in order.
-            let ascending = by.first().is_some_and(|one| one.ascending);
-            let size = by.first().is_some_and(|one| one.property == "size");
-            let mut keyed: Vec<(i64, i64, u32)> = found
-                .into_iter()
-                .filter_map(|at| {
-                    let candidate = self.candidates.get(at as usize)?;
-                    let entry = self.first(candidate)?;
-                    Some((if size { entry.size } else { entry.received_at }, candidate.object, at))
-                })
-                .collect();
-            keyed.sort_unstable();
-            if !ascending {
-                keyed.reverse();
-            }
-            return Ok(keyed.into_iter().map(|(.., at)| at).collect());
+        if is_usual(by) {
+            let all = 0..found.len();
+            return Ok(self.usual(found, by, all));
         }
+        let object = |at: &u32| self.candidates.get(*at as usize).map_or(0, |one| one.object);
         let mut keys: Vec<Vec<Key>> = Vec::with_capacity(by.len());
         for one in by {
             keys.push(self.keys(&found, one).await?);
